@@ -1,4 +1,4 @@
-"""Every error that Leeboard raises, one class for one thing that a caller can do about it."""
+"""Every error that Leeboard raises: one class for one thing a caller can do about it."""
 
 from __future__ import annotations
 

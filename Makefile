@@ -1,0 +1,59 @@
+# Four commands, the same on a laptop and in CI: make test, make check, make native, make demo.
+# Each first brings .venv up to date (tools/bootstrap.py); with nothing to do that takes
+# a moment. PYTHON chooses the interpreter.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+BOOTSTRAP := $(PYTHON) tools/bootstrap.py
+FUZZ_SECONDS ?= 300
+SOAK_SECONDS ?= 300
+
+.PHONY: build demo test check native fuzz soak bench protos wheel clean
+
+build:
+	@$(BOOTSTRAP) cpu
+
+demo:
+	@$(BOOTSTRAP) cpu demo
+	@$(RUN) -m runtime.testing.demo
+
+test:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m pytest $(ARGS)
+
+check:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m tools.check $(ARGS)
+
+# Every layer's tests under AddressSanitizer and UndefinedBehaviorSanitizer, then the ring
+# between the processes under ThreadSanitizer.
+native:
+	@$(BOOTSTRAP) --system native
+	@tools/native_tests address,undefined
+	@tools/native_tests thread shm
+
+# The seeded mutation tests of make test and make native, for longer.
+fuzz:
+	@$(BOOTSTRAP) --system native cpu demo dev
+	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) tools/native_tests address,undefined "" Fuzz
+	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) -m pytest -m fuzz $(ARGS)
+
+soak:
+	@$(BOOTSTRAP) cpu demo dev
+	@LEEBOARD_SOAK_SECONDS=$(SOAK_SECONDS) $(RUN) -m pytest -m soak $(ARGS)
+
+bench:
+	@$(BOOTSTRAP) --system bench cpu demo dev
+	@$(RUN) -m benchmarks $(ARGS)
+
+protos:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) protos/generate.py
+
+wheel:
+	@$(BOOTSTRAP) cpu
+	@rm -rf build/lib.*
+	@$(RUN) -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+
+clean:
+	rm -rf .venv build dist *.egg-info runtime/native/*.so
