@@ -1,20 +1,23 @@
-// Reads a ModelInferRequest in place: every view points into the message, nothing is copied.
+// Reads a ModelInferRequest in place: every view points into the message, nothing is
+// copied.
 //
 // The reader checks what the protobuf encoding and KServe v2's own rules can tell (wire
-// types, lengths, parameter types, UTF-8 of names, one source of data for each tensor). It knows no model;
-// csrc/route compares the result with a model's signature.
+// types, lengths, parameter types, UTF-8 of names, one source of data for each tensor).
+// It knows no model; csrc/route compares the result with a model's signature. Contents
+// are only delimited here: typed_contents.h reads them.
 //
 // Like protobuf, it accepts fields in any order, skips unknown fields, lets the last
 // occurrence of a scalar win, and accepts packed and unpacked repeated numbers.
 //
-// Source: KServe v2 gRPC protocol and Triton's extensions (field numbers are wire values).
-// Thread safety: none; one InferRequest is reused for message after message, so that its
-// vectors keep their memory.
+// Source: KServe v2 gRPC protocol and Triton's extensions (field numbers are wire
+// values). Thread safety: none; one InferRequest is reused for message after message,
+// so that its vectors keep their memory.
 
 #ifndef LEEBOARD_WIRE_INFER_REQUEST_H_
 #define LEEBOARD_WIRE_INFER_REQUEST_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -28,13 +31,18 @@ namespace leeboard::wire {
 using Bytes = std::span<const std::uint8_t>;
 
 inline constexpr std::size_t kMaxDims = 8;
+// Inputs, and requested outputs, of one request: an empty input is 2 bytes on the wire
+// and over a hundred in memory, so a message's size alone does not bound them.
+inline constexpr std::size_t kMaxTensors = 1024;
 
 // A tensor's shape. More than kMaxDims dimensions are refused by the reader.
 struct Shape {
   std::array<std::int64_t, kMaxDims> dims{};
   std::uint8_t rank = 0;
 
-  [[nodiscard]] std::span<const std::int64_t> view() const { return {dims.data(), rank}; }
+  [[nodiscard]] std::span<const std::int64_t> view() const {
+    return {dims.data(), rank};
+  }
 };
 
 struct InputTensor {
@@ -53,23 +61,27 @@ struct InferRequest {
   std::string_view id;
   std::vector<InputTensor> inputs;
   std::vector<std::string_view> outputs;  // Requested names; empty means all.
-  std::uint32_t raw_count = 0;            // Entries of raw_input_contents in the message.
-  std::uint64_t timeout_us = 0;           // Parameter `timeout`; 0 means none.
+  std::uint32_t raw_count = 0;   // Entries of raw_input_contents in the message.
+  std::uint64_t timeout_us = 0;  // Parameter `timeout`; 0 means none.
 };
 
-// Parses one whole message. On error `request` holds nothing useful; the Status is what the
-// client should see (INVALID_ARGUMENT with the tensor or parameter by name).
+// Parses one whole message. On error `request` holds nothing useful; the Status is what
+// the client should see (INVALID_ARGUMENT with the tensor or parameter by name).
 //
-// Refuses: malformed protobuf, more than kMaxDims dims, negative dims, a tensor with both
-// contents and raw data, contents anywhere beside any raw_input_contents, more raw entries
-// than inputs, shared-memory parameters ("shared memory is not enabled on this server"),
-// classification, sequence_id other than 0 / "", wrong parameter types for reserved names,
-// unknown parameters that begin with "triton_", duplicate input names, duplicate requested outputs.
+// Refuses: malformed protobuf, more than kMaxDims dims, negative dims, more than
+// kMaxTensors tensors, a contents field twice in one tensor, contents anywhere beside
+// any raw_input_contents, an input with neither, more raw entries than inputs,
+// shared-memory parameters ("shared memory is not enabled on this server"),
+// classification, sequence_id other than 0 / "", negative priority or timeout, wrong
+// parameter types for reserved names, unknown parameters that begin with "triton_",
+// duplicate input names, duplicate requested outputs.
 Status ParseInferRequest(Bytes message, InferRequest* request);
 
 // Parses the fields before the first large tensor of a message that is still arriving:
 // `head` ends at a field boundary and is a valid message by itself. Same as
-// ParseInferRequest but raw entries may still be missing.
+// ParseInferRequest but raw entries may still be missing, and inputs too: raw_count may
+// pass inputs.size() when a client sends data first. The large entry's own place is
+// raw_count; the caller checks that it is below inputs.size().
 Status ParseInferRequestHead(Bytes head, InferRequest* request);
 
 // Where a large raw_input_contents entry begins in a message that is still arriving.
@@ -77,7 +89,9 @@ struct LargeRaw {
   enum class State : std::uint8_t {
     kNeedMore,   // No large entry so far; call again from `resume_at` with more bytes.
     kFound,      // Its payload starts at payload_begin and has payload_size bytes.
-    kMalformed,  // Not protobuf; parse the whole message to get the error.
+    kMalformed,  // Not protobuf, or a group (no client sends one; it could not be
+                 // skipped without being scanned again). Parse the whole message to
+                 // learn which.
   };
   State state = State::kNeedMore;
   std::size_t resume_at = 0;      // A field boundary: everything before it is complete.
@@ -86,9 +100,11 @@ struct LargeRaw {
   std::size_t payload_size = 0;   // kFound.
 };
 
-// Scans top-level fields of received[from..) for an entry of at least min_size bytes. Fields
-// whose end has not arrived are left for the next call; nothing is scanned twice.
-// REQUIRES: from is 0 or a resume_at of an earlier call on a prefix of the same message.
+// Scans top-level fields of received[from..) for an entry of at least min_size bytes.
+// Fields whose end has not arrived are left for the next call; nothing is scanned
+// twice. The payload may pass the end of the message: payload_size is what the client
+// claims. REQUIRES: from is 0 or a resume_at of an earlier call on a prefix of the same
+// message.
 LargeRaw FindLargeRaw(Bytes received, std::size_t from, std::size_t min_size);
 
 }  // namespace leeboard::wire

@@ -1,7 +1,7 @@
-// Writes a ModelInferResponse as pieces: a head (everything but tensor data) and, for each
-// output, a tag with its length, so that tensor bytes can leave from where the model put
-// them. Every output gets a raw_output_contents entry, empty ones included: clients index
-// them by position without looking.
+// Writes a ModelInferResponse as pieces: a head (everything but tensor data) and, for
+// each output, a tag with its length, so that tensor bytes can leave from where the
+// model put them. Every output gets a raw_output_contents entry, empty ones included:
+// clients index them by position without looking.
 //
 // Thread safety: pure functions.
 
@@ -38,7 +38,8 @@ std::uint64_t InferResponseSize(const ResponseIdentity& identity,
 void AppendInferResponseHead(const ResponseIdentity& identity,
                              std::span<const OutputTensor> outputs, std::string* out);
 
-// Appends the tag and length of one raw_output_contents entry; `size` bytes must follow.
+// Appends the tag and length of one raw_output_contents entry; `size` bytes must
+// follow.
 void AppendRawOutputHeader(std::uint64_t size, std::string* out);
 
 }  // namespace leeboard::wire

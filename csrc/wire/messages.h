@@ -18,8 +18,8 @@
 
 namespace leeboard::wire {
 
-// ModelReady, ModelMetadata, ModelConfig and ModelStatistics requests: {name = 1, version = 2}.
-// Also reads {name = 1} (shared-memory Unregister, health's `service`).
+// ModelReady, ModelMetadata, ModelConfig and ModelStatistics requests: {name = 1,
+// version = 2}. Also reads {name = 1} (shared-memory Unregister, health's `service`).
 struct NameVersion {
   std::string_view name;
   std::string_view version;
