@@ -1,15 +1,16 @@
 // One client connection: bytes in, calls out, bytes out.
 //
-// nghttp2 does all of HTTP/2; this class adds gRPC: request headers, the message prefix,
-// trailers, limits and byte budgets. It does socket I/O itself (one recv loop, one send)
-// and never blocks. The owner tells it when the socket is readable or writable and flushes
-// it once per pass of the loop, so that many answers leave in one send.
+// nghttp2 does all of HTTP/2; this class adds gRPC: request headers, the message
+// prefix, trailers, limits and byte budgets. It does socket I/O itself (one recv loop,
+// one send) and never blocks. The owner tells it when the socket is readable or
+// writable and flushes it once per pass of the loop, so that many answers leave in one
+// send.
 //
 // Flow control: everything received is credited at once, on the connection and on the
-// stream. What bounds memory is admission: a message is admitted when its 5-byte prefix is
-// known, against the connection's and the server's byte budgets, else RESOURCE_EXHAUSTED.
-// (Crediting only what has been consumed deadlocks when a batch waits for rows that the
-// closed window keeps out.)
+// stream. What bounds memory is admission: a message is admitted when its 5-byte prefix
+// is known, against the connection's and the server's byte budgets, else
+// RESOURCE_EXHAUSTED. (Crediting only what has been consumed deadlocks when a batch
+// waits for rows that the closed window keeps out.)
 //
 // Thread safety: none; owned by one I/O thread.
 
@@ -29,9 +30,11 @@ namespace leeboard::http2 {
 
 struct Limits {
   std::uint32_t max_message_bytes = 256u << 20;
-  std::uint64_t connection_budget_bytes = 512u << 20;  // Admitted and unanswered messages.
+  // Admitted and unanswered messages, and answers that the client has not taken.
+  std::uint64_t connection_budget_bytes = 512u << 20;
   std::uint64_t server_budget_bytes = 1u << 30;
-  std::uint32_t max_header_list_bytes = 16u << 10;  // Sum of name + value + 32, as RFC 9113 counts.
+  // Sum of name + value + 32, as RFC 9113 counts. More: RESOURCE_EXHAUSTED.
+  std::uint32_t max_header_list_bytes = 16u << 10;
   std::uint32_t max_concurrent_streams = 1024;
   std::int32_t stream_window_bytes = 1 << 20;
   std::int32_t connection_window_bytes = 16 << 20;
@@ -45,7 +48,7 @@ struct Counters {
   std::atomic<std::uint64_t> connections_opened{0};
   std::atomic<std::uint64_t> connections_closed{0};
   std::atomic<std::uint64_t> calls_started{0};
-  std::atomic<std::uint64_t> calls_finished{0};  // Answered completely, failed, or gone.
+  std::atomic<std::uint64_t> calls_finished{0};  // Answered, failed, refused or gone.
   std::atomic<std::uint64_t> calls_gone{0};      // Cancelled or lost before the answer.
   std::atomic<std::uint64_t> bytes_received{0};
   std::atomic<std::uint64_t> bytes_sent{0};
@@ -53,14 +56,16 @@ struct Counters {
 };
 
 class Connection;
+struct Pool;
 
-// Shared by the connections of one I/O thread and owned by it.
+// Shared by the connections of one I/O thread and owned by it; outlives them.
 struct Shared {
   Limits limits;
   CallHandler* handler = nullptr;
   std::uint64_t admitted_bytes = 0;  // Of server_budget_bytes.
-  std::vector<Connection*> dirty;    // Pushed by a connection when dirty() becomes true.
+  std::vector<Connection*> dirty;  // Pushed by a connection when dirty() becomes true.
   Counters counters;
+  std::shared_ptr<Pool> pool;  // Buffers; made by the first connection.
 };
 
 class Connection {
@@ -70,10 +75,13 @@ class Connection {
   virtual ~Connection() = default;
 
   [[nodiscard]] virtual int fd() const = 0;
-  // Reads what has arrived, at most a bounded amount for fairness to other connections, and
-  // hands it to the handler. False: the connection is over; destroy it.
+  // Reads what has arrived, at most a bounded amount for fairness to other connections,
+  // and hands it to the handler. One read for each call: use level-triggered readiness.
+  // False: the connection is over; destroy it.
   [[nodiscard]] virtual bool OnReadable(Nanos now) = 0;
-  // Sends what is pending until the socket would block. False: destroy it.
+  // Sends what is pending until the socket would block. Call it for each of
+  // Shared::dirty, after taking the list out, and when the socket becomes writable.
+  // False: the connection is over; destroy it.
   [[nodiscard]] virtual bool Flush(Nanos now) = 0;
   // There is output that the socket did not take: wait for writability.
   [[nodiscard]] virtual bool wants_write() const = 0;
@@ -81,8 +89,8 @@ class Connection {
   [[nodiscard]] virtual bool dirty() const = 0;
   // OnReadable stopped at its fairness bound with bytes left unread: call it again.
   [[nodiscard]] virtual bool has_more() const = 0;
-  // Starts a graceful end: GOAWAY with the highest stream id now, the final GOAWAY at the next call.
-  // New streams are refused after the final one; calls in flight go on.
+  // Starts a graceful end: GOAWAY with the highest stream id now, the final GOAWAY at
+  // the next call. New streams are refused after the final one; calls in flight go on.
   virtual void BeginDrain() = 0;
   // Calls that have started and are not completely answered.
   [[nodiscard]] virtual std::uint32_t open_calls() const = 0;

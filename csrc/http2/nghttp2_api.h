@@ -1,0 +1,65 @@
+// The few nghttp2 names that differ between releases. 1.60 replaced every function
+// whose signature says ssize_t; the old names may be compiled out of later releases.
+//
+// Lowest release supported: 1.43. The limit on resets is probed by the build
+// (LEEBOARD_HAVE_NGHTTP2_RESET_RATE_LIMIT), because distributions have ported it back.
+
+#ifndef LEEBOARD_HTTP2_NGHTTP2_API_H_
+#define LEEBOARD_HTTP2_NGHTTP2_API_H_
+
+#include <nghttp2/nghttp2.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leeboard::http2 {
+
+#if NGHTTP2_VERSION_NUM >= 0x013c00
+
+using SignedSize = nghttp2_ssize;
+using DataProvider = nghttp2_data_provider2;
+
+inline SignedSize MemRecv(nghttp2_session* session, const std::uint8_t* data,
+                          std::size_t size) {
+  return nghttp2_session_mem_recv2(session, data, size);
+}
+inline SignedSize MemSend(nghttp2_session* session, const std::uint8_t** data) {
+  return nghttp2_session_mem_send2(session, data);
+}
+inline int SubmitResponse(nghttp2_session* session, std::int32_t id,
+                          const nghttp2_nv* fields, std::size_t count,
+                          const DataProvider* provider) {
+  return nghttp2_submit_response2(session, id, fields, count, provider);
+}
+inline void SetReadLengthCallback(nghttp2_session_callbacks* callbacks,
+                                  nghttp2_data_source_read_length_callback2 callback) {
+  nghttp2_session_callbacks_set_data_source_read_length_callback2(callbacks, callback);
+}
+
+#else
+
+using SignedSize = ssize_t;
+using DataProvider = nghttp2_data_provider;
+
+inline SignedSize MemRecv(nghttp2_session* session, const std::uint8_t* data,
+                          std::size_t size) {
+  return nghttp2_session_mem_recv(session, data, size);
+}
+inline SignedSize MemSend(nghttp2_session* session, const std::uint8_t** data) {
+  return nghttp2_session_mem_send(session, data);
+}
+inline int SubmitResponse(nghttp2_session* session, std::int32_t id,
+                          const nghttp2_nv* fields, std::size_t count,
+                          const DataProvider* provider) {
+  return nghttp2_submit_response(session, id, fields, count, provider);
+}
+inline void SetReadLengthCallback(nghttp2_session_callbacks* callbacks,
+                                  nghttp2_data_source_read_length_callback callback) {
+  nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, callback);
+}
+
+#endif
+
+}  // namespace leeboard::http2
+
+#endif  // LEEBOARD_HTTP2_NGHTTP2_API_H_

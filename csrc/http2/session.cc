@@ -1,0 +1,339 @@
+#include "http2/session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "http2/grpc_headers.h"
+
+namespace leeboard::http2 {
+namespace {
+
+// Output beyond this waits inside nghttp2, where a stream can still be reset.
+constexpr std::uint64_t kQueueEnough = 256u << 10;
+// Frames that wait to be sent; more means a client that asks and never reads.
+constexpr std::size_t kMaxWaitingFrames = 20'000;
+
+// A header whose name and value outlive the frame; nghttp2 needs no copies.
+nghttp2_nv Lasting(std::string_view name, std::string_view value) {
+  const auto bytes = [](std::string_view text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+}
+
+const std::array kReplyHeaders = {Lasting(":status", "200"),
+                                  Lasting("content-type", "application/grpc")};
+const nghttp2_nv kStatusOk = Lasting("grpc-status", "0");
+
+}  // namespace
+
+Session::Session(Connection* owner, Shared* shared)
+    : owner_(owner),
+      shared_(shared),
+      pool_(shared->pool.get()),
+      queue_(pool_),
+      nghttp2_(NewServerSession(this, shared->limits)),
+      resets_(shared->limits.idle_reset_burst, shared->limits.idle_resets_per_s) {}
+
+Session::~Session() {
+  closing_ = true;
+  while (!live_.empty()) {
+    Forget(live_.back());
+  }
+  ClearDirty();
+}
+
+bool Session::OnInput(std::span<const std::uint8_t> bytes) {
+  if (nghttp2_ == nullptr) {
+    return false;
+  }
+  const SignedSize used = MemRecv(nghttp2_.get(), bytes.data(), bytes.size());
+  if (used == NGHTTP2_ERR_FLOODED ||
+      nghttp2_session_get_outbound_queue_size(nghttp2_.get()) > kMaxWaitingFrames) {
+    CloseAbused();
+  }
+  if (used < 0 || abused_) {
+    return false;
+  }
+  if (nghttp2_session_want_write(nghttp2_.get()) != 0) {
+    MarkDirty();
+  }
+  return !is_over();
+}
+
+bool Session::FillOutput() {
+  if (nghttp2_ == nullptr) {
+    return false;
+  }
+  while (queue_.unsent_bytes() < kQueueEnough) {
+    const std::uint8_t* data = nullptr;
+    const std::uint64_t before = queue_.unsent_bytes();
+    const SignedSize size = MemSend(nghttp2_.get(), &data);
+    if (size < 0) {
+      return false;
+    }
+    if (size > 0) {
+      queue_.Append(data, static_cast<std::size_t>(size));
+    } else if (queue_.unsent_bytes() == before) {
+      return true;
+    }
+  }
+  return true;
+}
+
+bool Session::is_over() const {
+  return nghttp2_session_want_read(nghttp2_.get()) == 0 &&
+         nghttp2_session_want_write(nghttp2_.get()) == 0 && queue_.unsent_bytes() == 0;
+}
+
+void Session::BeginDrain() {
+  if (nghttp2_ == nullptr) {
+    return;
+  }
+  ++drain_steps_;
+  if (drain_steps_ == 1) {
+    nghttp2_submit_shutdown_notice(nghttp2_.get());
+  } else if (drain_steps_ == 2) {
+    nghttp2_submit_goaway(nghttp2_.get(), NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(nghttp2_.get()),
+                          NGHTTP2_NO_ERROR, nullptr, 0);
+  }
+  MarkDirty();
+}
+
+bool Session::CopyOutReplies() {
+  if (ledger_.copied_bytes + ledger_.referenced_bytes >
+      shared_->limits.reply_copy_bytes) {
+    return false;
+  }
+  queue_.CopyOut();
+  for (Stream* stream : live_) {
+    if (stream->answer() != nullptr) {
+      stream->answer()->CopyOut();
+    }
+  }
+  return true;
+}
+
+void Session::MarkDirty() {
+  if (!dirty_ && !closing_) {
+    dirty_ = true;
+    shared_->dirty.push_back(owner_);
+  }
+}
+
+void Session::ClearDirty() {
+  // Empty when the owner took the list, as it should; not when the socket became
+  // writable.
+  if (std::exchange(dirty_, false) && !shared_->dirty.empty()) {
+    std::erase(shared_->dirty, owner_);
+  }
+}
+
+Session::Admission Session::Admit(std::uint32_t size) {
+  if (admitted_ + ledger_.unsent_bytes + size >
+      shared_->limits.connection_budget_bytes) {
+    return Admission::kConnectionFull;
+  }
+  if (shared_->admitted_bytes + size > shared_->limits.server_budget_bytes) {
+    return Admission::kServerFull;
+  }
+  admitted_ += size;
+  shared_->admitted_bytes += size;
+  return Admission::kAdmitted;
+}
+
+void Session::Release(std::uint64_t size) {
+  admitted_ -= size;
+  shared_->admitted_bytes -= size;
+}
+
+void Session::CountStarted() {
+  ++open_calls_;
+  Bump(shared_->counters.calls_started);
+}
+
+void Session::CountUselessStream() {
+  if (!resets_.Take(now_)) {
+    CloseAbused();
+  }
+}
+
+void Session::CloseAbused() {
+  if (std::exchange(abused_, true)) {
+    return;
+  }
+  Bump(shared_->counters.connections_abused);
+  nghttp2_session_terminate_session(nghttp2_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Session::SendReply(Stream* stream, ReplyBody&& body, std::uint64_t size) {
+  if (closing_) {
+    return;
+  }
+  CountEarly(stream);
+  Answer* answer = pool_->answers.Take();
+  answer->Start(std::move(body), size, &ledger_);
+  stream->set_answer(answer);
+  DataProvider provider{};
+  provider.source.ptr = stream;
+  provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to,
+                              std::size_t limit, std::uint32_t* flags,
+                              nghttp2_data_source* source, void* session) {
+    return static_cast<Session*>(session)->ReadAnswer(static_cast<Stream*>(source->ptr),
+                                                      to, limit, flags);
+  };
+  SubmitResponse(nghttp2_.get(), stream->id(), kReplyHeaders.data(),
+                 kReplyHeaders.size(), &provider);
+  MarkDirty();
+}
+
+void Session::SendFailure(Stream* stream, const Status& status) {
+  if (closing_) {
+    return;
+  }
+  CountEarly(stream);
+  std::string message;
+  PercentEncode(status.message(), &message);
+  nghttp2_nv text = Lasting("grpc-message", message);
+  text.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX;
+  const std::array fields = {kReplyHeaders[0], kReplyHeaders[1],
+                             Lasting("grpc-status", StatusDigits(status.code())), text,
+                             Lasting("grpc-accept-encoding", "identity")};
+  // Clients need to hear of encodings only when they may have used a wrong one.
+  const bool with_encoding = status.code() == Code::kUnimplemented;
+  SubmitResponse(nghttp2_.get(), stream->id(), fields.data(),
+                 fields.size() - (with_encoding ? 0 : 1), nullptr);
+  MarkDirty();
+}
+
+void Session::SendHttpStatus(Stream* stream, int status) {
+  CountEarly(stream);
+  const std::string digits = std::to_string(status);
+  nghttp2_nv field = Lasting(":status", digits);
+  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  const std::array fields = {field, Lasting("allow", "POST")};
+  SubmitResponse(nghttp2_.get(), stream->id(), fields.data(), status == 405 ? 2 : 1,
+                 nullptr);
+  MarkDirty();
+}
+
+// A stream whose client has not finished is reset once the answer is out.
+void Session::CountEarly(Stream* stream) {
+  if (stream->is_early()) {
+    stream->counted_early = true;
+    ++early_answers_;
+  }
+}
+
+Stream* Session::OpenStream(std::int32_t id) {
+  Stream* stream = pool_->streams.Take();
+  stream->Open(this, id);
+  stream->live_index = static_cast<std::uint32_t>(live_.size());
+  live_.push_back(stream);
+  nghttp2_session_set_stream_user_data(nghttp2_.get(), id, stream);
+  last_id_ = id;
+  last_found_ = stream;
+  return stream;
+}
+
+// Frames of one stream come in runs, so the last one found is remembered.
+Stream* Session::Find(std::int32_t id) {
+  if (id != last_id_) {
+    last_id_ = id;
+    last_found_ =
+        static_cast<Stream*>(nghttp2_session_get_stream_user_data(nghttp2_.get(), id));
+  }
+  return last_found_;
+}
+
+void Session::CloseStream(std::int32_t id, std::uint32_t error_code) {
+  Stream* stream = Find(id);
+  if (stream == nullptr) {
+    return;
+  }
+  last_found_ = nullptr;
+  if (error_code != NGHTTP2_NO_ERROR && !stream->did_work()) {
+    CountUselessStream();
+  }
+  Forget(stream);
+}
+
+void Session::Forget(Stream* stream) {
+  if (stream->is_call()) {
+    --open_calls_;
+    Bump(shared_->counters.calls_finished);
+  }
+  live_.back()->live_index = stream->live_index;
+  live_[stream->live_index] = live_.back();
+  live_.pop_back();
+  early_answers_ -= stream->counted_early ? 1 : 0;
+  if (stream->OnClose()) {
+    Bump(shared_->counters.calls_gone);
+  }
+  if (Answer* answer = stream->answer(); answer != nullptr) {
+    answer->Close();
+    if (answer->is_over()) {
+      answer->Clear();
+      pool_->answers.Put(answer);
+    }
+  }
+  stream->Clear();
+  pool_->streams.Put(stream);
+}
+
+void Session::OnAnswerSent(std::int32_t id) {
+  if (early_answers_ == 0) {
+    return;
+  }
+  Stream* stream = Find(id);
+  if (stream != nullptr && stream->is_early()) {
+    nghttp2_submit_rst_stream(nghttp2_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+  }
+}
+
+SignedSize Session::ReadAnswer(Stream* stream, std::uint8_t* to, std::size_t limit,
+                               std::uint32_t* flags) {
+  Answer* answer = stream->answer();
+  const std::size_t size = std::min<std::uint64_t>(limit, answer->left());
+  if (size == answer->left()) {
+    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    nghttp2_submit_trailer(nghttp2_.get(), stream->id(), &kStatusOk, 1);
+  }
+  if (answer->is_large()) {
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    return static_cast<SignedSize>(size);
+  }
+  for (std::size_t done = 0; done < size;) {
+    const Answer::Piece piece = answer->Next(size - done);
+    std::memcpy(to + done, piece.data, piece.size);
+    done += piece.size;
+    answer->PieceDone(piece);
+  }
+  return static_cast<SignedSize>(size);
+}
+
+void Session::SendAnswerData(Stream* stream, const std::uint8_t* frame_header,
+                             std::size_t size) {
+  constexpr std::size_t kFrameHeaderBytes = 9;
+  constexpr std::size_t kCopyBelow = 512;
+  queue_.Append(frame_header, kFrameHeaderBytes);
+  Answer* answer = stream->answer();
+  while (size > 0) {
+    const Answer::Piece piece = answer->Next(size);
+    size -= piece.size;
+    if (piece.size < kCopyBelow) {
+      queue_.Append(piece.data, piece.size);
+      answer->PieceDone(piece);
+    } else {
+      queue_.AppendPiece(answer, piece);
+    }
+  }
+}
+
+}  // namespace leeboard::http2

@@ -1,0 +1,162 @@
+// What nghttp2 calls while it reads and writes frames.
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "http2/session.h"
+
+namespace leeboard::http2 {
+namespace {
+
+// Larger frames cost fewer headers and callbacks, and delay other streams for longer.
+constexpr std::uint32_t kMaxFrameReceived = 256u << 10;
+constexpr std::size_t kMaxFrameSent = 64u << 10;
+
+Session* From(void* user_data) {
+  return static_cast<Session*>(user_data);
+}
+
+bool EndsStream(const nghttp2_frame* frame) {
+  return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+}
+
+int OnBeginHeaders(nghttp2_session* /*session*/, const nghttp2_frame* frame,
+                   void* user_data) {
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    From(user_data)->OpenStream(frame->hd.stream_id);
+  }
+  return 0;
+}
+
+int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
+             const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
+             std::size_t value_size, std::uint8_t /*flags*/, void* user_data) {
+  Stream* stream = From(user_data)->Find(frame->hd.stream_id);
+  if (stream != nullptr) {
+    stream->OnHeader({reinterpret_cast<const char*>(name), name_size},
+                     {reinterpret_cast<const char*>(value), value_size});
+  }
+  return 0;
+}
+
+int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
+                    void* user_data) {
+  const bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
+  if (!is_headers && !(frame->hd.type == NGHTTP2_DATA && EndsStream(frame))) {
+    return 0;
+  }
+  Stream* stream = From(user_data)->Find(frame->hd.stream_id);
+  if (stream == nullptr) {
+    return 0;
+  }
+  if (is_headers) {
+    stream->OnHeaders(EndsStream(frame));
+  }
+  if (EndsStream(frame)) {
+    stream->OnEnd();
+  }
+  return 0;
+}
+
+int OnDataChunk(nghttp2_session* /*session*/, std::uint8_t /*flags*/, std::int32_t id,
+                const std::uint8_t* data, std::size_t size, void* user_data) {
+  if (Stream* stream = From(user_data)->Find(id); stream != nullptr) {
+    stream->OnData({data, size});
+  }
+  return 0;
+}
+
+int OnStreamClose(nghttp2_session* /*session*/, std::int32_t id,
+                  std::uint32_t error_code, void* user_data) {
+  From(user_data)->CloseStream(id, error_code);
+  return 0;
+}
+
+int OnFrameSent(nghttp2_session* /*session*/, const nghttp2_frame* frame,
+                void* user_data) {
+  if (frame->hd.type == NGHTTP2_HEADERS && EndsStream(frame)) {
+    From(user_data)->OnAnswerSent(frame->hd.stream_id);
+  }
+  return 0;
+}
+
+int OnSendData(nghttp2_session* /*session*/, nghttp2_frame* /*frame*/,
+               const std::uint8_t* frame_header, std::size_t size,
+               nghttp2_data_source* source, void* user_data) {
+  From(user_data)->SendAnswerData(static_cast<Stream*>(source->ptr), frame_header,
+                                  size);
+  // Back to FillOutput, which knows how much is enough.
+  return NGHTTP2_ERR_PAUSE;
+}
+
+SignedSize FrameSizeToSend(nghttp2_session* /*session*/, std::uint8_t /*frame_type*/,
+                           std::int32_t /*id*/, std::int32_t session_window,
+                           std::int32_t stream_window, std::uint32_t max_frame,
+                           void* /*user_data*/) {
+  const std::int32_t window = std::min(session_window, stream_window);
+  return std::min({static_cast<std::size_t>(window),
+                   static_cast<std::size_t>(max_frame), kMaxFrameSent});
+}
+
+nghttp2_session_callbacks* NewCallbacks() {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  if (nghttp2_session_callbacks_new(&callbacks) != 0) {
+    return nullptr;
+  }
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, OnBeginHeaders);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, OnHeader);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrameReceived);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnDataChunk);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnFrameSent);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, OnSendData);
+  SetReadLengthCallback(callbacks, FrameSizeToSend);
+  return callbacks;
+}
+
+nghttp2_option* NewOption() {
+  nghttp2_option* option = nullptr;
+  if (nghttp2_option_new(&option) != 0) {
+    return nullptr;
+  }
+#if defined(LEEBOARD_HAVE_NGHTTP2_RESET_RATE_LIMIT)
+  // Ours counts only the streams that did no work (reset_bucket.h).
+  constexpr std::uint64_t kNoLimit = 1'000'000'000'000;
+  nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);
+#endif
+  return option;
+}
+
+bool SubmitSettings(nghttp2_session* session, const Limits& limits) {
+  const std::array<nghttp2_settings_entry, 4> entries = {{
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+       static_cast<std::uint32_t>(limits.stream_window_bytes)},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, kMaxFrameReceived},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.max_header_list_bytes},
+  }};
+  return nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(),
+                                 entries.size()) == 0 &&
+         nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+                                               limits.connection_window_bytes) == 0;
+}
+
+}  // namespace
+
+nghttp2_session* NewServerSession(Session* session, const Limits& limits) {
+  nghttp2_session* made = nullptr;
+  nghttp2_session_callbacks* callbacks = NewCallbacks();
+  nghttp2_option* option = NewOption();
+  if (callbacks != nullptr && option != nullptr &&
+      nghttp2_session_server_new2(&made, callbacks, session, option) == 0 &&
+      !SubmitSettings(made, limits)) {
+    nghttp2_session_del(made);
+    made = nullptr;
+  }
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+  return made;
+}
+
+}  // namespace leeboard::http2
