@@ -1,0 +1,165 @@
+#include "batch/version_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace leeboard::batch {
+namespace {
+
+constexpr std::uint32_t kMaxSegments = 256;  // Of a batch.
+
+std::uint64_t RowBytesOf(const std::vector<wire::TensorSpec>& outputs) {
+  std::uint64_t total = 0;
+  for (const wire::TensorSpec& output : outputs) {
+    std::uint64_t size = wire::ElementSize(output.dtype);
+    for (const std::int64_t dim : output.shape.view()) {
+      size = dim < 0 ? 0 : size * static_cast<std::uint64_t>(dim);
+    }
+    if (size == 0) {
+      return 0;  // Known only after the first batch.
+    }
+    total += size;
+  }
+  return total;
+}
+
+}  // namespace
+
+VersionQueue::VersionQueue(QueueOptions options, shm::Region region)
+    : options_(std::move(options)),
+      counters_(std::max<std::uint32_t>(options_.max_batch_size, 1)),
+      region_(std::move(region)),
+      arena_(region_.size()),
+      output_row_bytes_(RowBytesOf(options_.outputs)),
+      segment_capacity_(
+          std::clamp<std::uint32_t>(options_.max_batch_size, 1, kMaxSegments)),
+      completion_(std::make_unique<shm::Completion>()) {}
+
+VersionQueue::~VersionQueue() {
+  while (!workers_.empty()) {
+    WorkerGone(workers_.front(), 0);
+  }
+  for (Batch* batch : std::vector<Batch*>(queued_.begin(), queued_.end())) {
+    FreeBatch(batch);
+  }
+}
+
+Status VersionQueue::Create(QueueOptions options, std::unique_ptr<VersionQueue>* out) {
+  if (options.max_batch_size > shm::kMaxRows || options.input_bytes < (1U << 20) ||
+      options.input_bytes > shm::kMaxInputRegion ||
+      options.outputs.size() > shm::kMaxTensors) {
+    return Status::InvalidArgument(options.label +
+                                   ": batch size, memory or outputs are out of range");
+  }
+  shm::Region region;
+  Status status = shm::Region::Create("leeboard-inputs", options.input_bytes,
+                                      shm::Region::Peer::kReads, &region);
+  if (status.ok()) {
+    out->reset(new VersionQueue(std::move(options), std::move(region)));
+  }
+  return status;
+}
+
+Request* VersionQueue::NewRequest() {
+  if (free_requests_.empty()) {
+    free_requests_.push_back(std::make_unique<Request>());
+  }
+  Request* request = free_requests_.back().release();
+  free_requests_.pop_back();
+  request->queue = this;
+  return request;
+}
+
+void VersionQueue::FreeRequest(Request* request) {
+  constexpr std::size_t kKept = 4096;
+  std::unique_ptr<Request> owned(request);
+  if (free_requests_.size() >= kKept) {
+    return;
+  }
+  request->call = nullptr;
+  request->batch = nullptr;
+  request->id.clear();
+  request->outputs.clear();
+  request->heap_time = kNever;
+  free_requests_.push_back(std::move(owned));
+}
+
+void VersionQueue::Forget(Request* request) {
+  Batch* batch = request->batch;
+  for (Member& member : batch->members) {
+    if (member.request == request) {
+      member.request = nullptr;
+      batch->live_rows -= member.rows;
+      break;
+    }
+  }
+  if (batch->state == Batch::State::kClaimed) {
+    counters_.dead_rows_computed.Add(request->rows);
+  } else {
+    counters_.queued.Subtract();
+    Touch(batch);
+  }
+  FreeRequest(request);
+}
+
+void VersionQueue::FailAll(const Status& status) {
+  const std::vector<Batch*> waiting(queued_.begin(), queued_.end());
+  queued_.clear();
+  for (Batch* batch : waiting) {
+    FailBatch(batch, status, Reason::kUnavailable);
+  }
+}
+
+void VersionQueue::AddWorker(std::unique_ptr<WorkerLink> link) {
+  workers_.push_back(link.release());
+  counters_.workers.Set(workers_.size());
+  needs_pump_ = true;
+}
+
+void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
+  Collect(link, now);
+  workers_.erase(std::find(workers_.begin(), workers_.end(), link));
+  counters_.workers.Set(workers_.size());
+  const std::vector<Batch*> unfinished = std::move(link->batches);
+  link->batches.clear();
+  // Youngest first: each goes to the front of the queue, so the oldest ends up first.
+  for (auto batch = unfinished.rbegin(); batch != unfinished.rend(); ++batch) {
+    Requeue(*batch);
+  }
+  counters_.worker_deaths.Add();
+  link->gone = true;
+  needs_pump_ = true;
+  if (link->grants == 0) {
+    delete link;  // Otherwise the last reply that points into its outputs does it.
+  }
+}
+
+void VersionQueue::Requeue(Batch* batch) {
+  WorkerLink* link = batch->worker;
+  const bool was_claimed = batch->state == Batch::State::kClaimed ||
+                           link->port().Withdraw(batch->seq) != shm::Handover::kDone;
+  if (was_claimed) {
+    Claimed(batch);
+    counters_.queued.Add(static_cast<std::uint64_t>(std::count_if(
+        batch->members.begin(), batch->members.end(),
+        [](const Member& member) { return member.request != nullptr; })));
+    counters_.reruns.Add(batch->members.size());
+    ++batch->deaths;
+  }
+  batch->outputs->DropReference();
+  batch->outputs = nullptr;
+  batch->worker = nullptr;
+  batch->state = Batch::State::kQueued;
+  batch->published = 0;
+  constexpr std::uint8_t kMaxDeaths = 2;
+  if (batch->deaths >= kMaxDeaths) {
+    FailBatch(batch,
+              Status::Internal(options_.label + ": two workers died while running this "
+                                                "request; it was not run a third time"),
+              Reason::kWorkerLost);
+    return;
+  }
+  queued_.push_front(batch);
+}
+
+}  // namespace leeboard::batch

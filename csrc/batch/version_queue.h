@@ -1,0 +1,187 @@
+// The batches of one version: rows go in, batches go to workers, answers come out.
+//
+// A request is written straight into the open batch of its shape. The open batch may
+// already be offered to a worker; new rows are published once a pass (Pump) and the worker
+// takes what is there when it is free. Rows that come too late for a claimed batch move to
+// a fresh one. Rows whose client has gone are taken out before a batch is claimed.
+//
+// Invariants:
+//   1. A request is in exactly one batch, or in none after the sink heard about its end.
+//   2. shape.open is the youngest batch of its shape and is not sealed.
+//   3. Queued batches are in order of age; batches that ran once go before all others.
+//
+// Thread safety: none but counters(); the I/O thread owns it.
+
+#ifndef LEEBOARD_BATCH_VERSION_QUEUE_H_
+#define LEEBOARD_BATCH_VERSION_QUEUE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "batch/batch.h"
+#include "batch/counters.h"
+#include "shm/region.h"
+
+namespace leeboard::batch {
+
+struct QueueOptions {
+  std::string model;
+  std::string version;
+  std::string label;                 // "model 'm' version 3", for messages.
+  std::uint32_t max_batch_size = 0;  // 0: the model does not batch.
+  Nanos max_queue_delay = 0;
+  std::uint32_t max_queue_size = 4096;  // Requests that wait.
+  std::uint64_t input_bytes = 512U << 20;
+  std::uint32_t max_shapes = 64;
+  std::vector<wire::TensorSpec> outputs;
+};
+
+// A finished batch's tensors, checked; valid while OnAnswer runs unless referenced.
+struct Answer {
+  const std::uint8_t* base = nullptr;
+  const shm::Completion* completion = nullptr;
+  std::uint32_t row_begin = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t batch_rows = 0;
+  Outputs* outputs = nullptr;
+};
+
+// Hears about the end of every request, once. The request is freed right afterwards.
+class AnswerSink {
+ public:
+  virtual void OnAnswer(Request* request, const Answer& answer) = 0;
+  virtual void OnFailure(Request* request, const Status& status) = 0;
+  // Output memory is full: copy out the replies of slow readers.
+  virtual void OnOutputPressure() = 0;
+  // The last worker that was told to go, or died, is no longer watched by the queue.
+  virtual void OnWorkerBroken(WorkerLink* link, const char* why) = 0;
+
+ protected:
+  ~AnswerSink() = default;
+};
+
+class VersionQueue {
+ public:
+  static Status Create(QueueOptions options, std::unique_ptr<VersionQueue>* out);
+  ~VersionQueue();
+  VersionQueue(const VersionQueue&) = delete;
+  VersionQueue& operator=(const VersionQueue&) = delete;
+
+  void set_sink(AnswerSink* sink) { sink_ = sink; }
+  [[nodiscard]] const QueueOptions& options() const { return options_; }
+  [[nodiscard]] VersionCounters& counters() { return counters_; }
+  [[nodiscard]] int inputs_fd() const { return region_.fd(); }
+  [[nodiscard]] std::uint64_t input_bytes() const { return region_.size(); }
+  [[nodiscard]] bool batches() const { return options_.max_batch_size > 0; }
+
+  // Takes a request whose data is complete and checked. On error the caller keeps it.
+  Status Enqueue(Request* request, const RequestRows& rows);
+  // Reserves a segment for a request whose tensors are still arriving, and where each
+  // input goes. `bytes_sizes` are the raw sizes of all inputs.
+  Status Reserve(const RequestRows& rows, std::span<const std::uint64_t> raw_sizes,
+                 Landing* landing);
+  [[nodiscard]] std::uint8_t* LandingInput(const Landing& landing, std::uint32_t input);
+  void Abandon(const Landing& landing);
+  // Takes a request whose landing is full. Always succeeds unless the queue is full.
+  Status EnqueueLanded(Request* request, const Landing& landing);
+
+  // The client no longer waits; the request is freed without a word to the sink.
+  void Forget(Request* request);
+  // Ends every waiting request with `status` (the version cannot serve any more).
+  void FailAll(const Status& status);
+
+  void AddWorker(std::unique_ptr<WorkerLink> link);
+  // The process is dead: its batches run again on a sibling, or when one comes.
+  void WorkerGone(WorkerLink* link, Nanos now);
+  // The worker rang: deliver what it completed.
+  void Collect(WorkerLink* link, Nanos now);
+  [[nodiscard]] const std::vector<WorkerLink*>& workers() const { return workers_; }
+
+  // Once a pass: publishes new rows, prunes dead ones, offers batches, wakes workers.
+  // Returns when it wants to be called again though nothing happens.
+  Nanos Pump(Nanos now);
+  [[nodiscard]] bool needs_pump() const { return needs_pump_; }
+  [[nodiscard]] bool idle() const { return counters_.open_batches.get() == 0; }
+
+  // Memory for requests, reused.
+  Request* NewRequest();
+  void FreeRequest(Request* request);
+
+ private:
+  VersionQueue(QueueOptions options, shm::Region region);
+
+  // shapes.cc
+  Status FindShape(std::span<const RowInput> inputs, Shape** out);
+  bool EvictShape();
+  void ReleaseCaches();
+  std::uint64_t AllocateInput(std::uint64_t size);
+  void FreeInput(std::uint64_t offset, std::uint64_t size);
+
+  // fill.cc: rows into batches.
+  Batch* NewBatch(Shape* shape);
+  Batch* OpenBatch(Shape* shape, std::uint32_t rows);
+  bool AddSlab(Batch* batch);
+  Status FillSmall(Request* request, Shape* shape, const RequestRows& rows);
+  void Join(Batch* batch, Request* request, std::uint32_t rows);
+  Status CheckRoom();
+  void Touch(Batch* batch);
+
+  // rebuild.cc: rows from batch to batch, and out of them.
+  bool MoveMember(Batch* from, const Member& member, Batch* to);
+  void CopyRows(const Shape& shape, const OwnedSegment& from, std::uint32_t row,
+                std::uint32_t rows, OwnedSegment* to, std::uint32_t to_row);
+  Batch* Rebuild(Batch* batch, std::uint32_t first_row);
+  void FreeSegment(Shape* shape, const OwnedSegment& segment);
+  void FreeBatch(Batch* batch);
+
+  // offer.cc: batches to workers and back.
+  void PublishRows(Batch* batch);
+  void Claimed(Batch* batch);
+  void PruneOffered(Batch* batch);
+  Batch* PruneQueued(std::size_t at);
+  bool Offer(Batch* batch, WorkerLink* link, Nanos now);
+  bool GrantOutputs(Batch* batch, WorkerLink* link);
+  WorkerLink* RoomiestWorker();
+  Nanos OfferQueued(Nanos now);
+  void Steal(Nanos now);
+  shm::Handover TakeBack(Batch* batch);
+  void Break(WorkerLink* link, const char* why);
+  void Requeue(Batch* batch);
+  void WriteHeader(Batch* batch);
+
+  // finish.cc: completions to answers.
+  void Finish(Batch* batch, const shm::Completion& completion, Nanos now);
+  const char* CheckOutputs(const Batch& batch, const shm::Completion& completion) const;
+  const char* AdoptRegion(Batch* batch, const shm::Completion& completion);
+  void Deliver(Batch* batch, const shm::Completion& completion, Nanos now);
+  void Count(const Batch& batch, const shm::Completion& completion, Nanos now);
+  void SplitFailed(Batch* batch);
+  void FailBatch(Batch* batch, const Status& status, Reason reason);
+
+  QueueOptions options_;
+  VersionCounters counters_;
+  AnswerSink* sink_ = nullptr;
+  shm::Region region_;
+  shm::Arena arena_;
+  std::uint64_t output_row_bytes_ = 0;  // When the signature tells.
+  std::unordered_map<std::string, std::unique_ptr<Shape>> shapes_;
+  Shape* last_shape_ = nullptr;
+  std::uint64_t tick_ = 0;
+  std::uint32_t next_layout_id_ = 1;
+  std::uint32_t segment_capacity_ = 1;
+  std::vector<std::uint64_t> free_headers_;
+  std::deque<Batch*> queued_;
+  std::vector<Batch*> touched_;  // Offered batches with new rows or dead members.
+  std::vector<WorkerLink*> workers_;
+  std::vector<std::unique_ptr<Request>> free_requests_;
+  std::unique_ptr<shm::Completion> completion_;
+  bool needs_pump_ = false;
+};
+
+}  // namespace leeboard::batch
+
+#endif  // LEEBOARD_BATCH_VERSION_QUEUE_H_

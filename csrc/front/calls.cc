@@ -1,0 +1,211 @@
+// Calls in, answers out.
+
+#include <algorithm>
+#include <utility>
+
+#include "front/reply.h"
+#include "front/server.h"
+
+namespace leeboard::front {
+namespace {
+
+constexpr int kModelInfer = 0;
+constexpr std::size_t kLargestControlMessage = 64 << 10;
+
+batch::Reason ReasonOf(Code code) {
+  switch (code) {
+    case Code::kResourceExhausted:
+      return batch::Reason::kRejected;
+    case Code::kDeadlineExceeded:
+      return batch::Reason::kDeadline;
+    case Code::kUnavailable:
+      return batch::Reason::kUnavailable;
+    default:
+      return batch::Reason::kInvalid;
+  }
+}
+
+}  // namespace
+
+void Server::OnStart(http2::Call* call) {
+  const int method = MethodOf(call->method());
+  if (method < 0) {
+    call->Fail(Status::Unimplemented("unknown method " + std::string(call->method())));
+    return;
+  }
+  if (free_states_.empty()) {
+    free_states_.push_back(std::make_unique<CallState>());
+  }
+  CallState* state = free_states_.back().release();
+  free_states_.pop_back();
+  state->method = method;
+  call->context = state;
+  counters_.live_calls.Add();
+}
+
+void Server::Release(http2::Call* call) {
+  constexpr std::size_t kKept = 4096;
+  std::unique_ptr<CallState> state(
+      static_cast<CallState*>(std::exchange(call->context, nullptr)));
+  if (state == nullptr) {
+    return;
+  }
+  counters_.live_calls.Subtract();
+  state->inference.Drop();
+  state->request = nullptr;
+  state->message.clear();
+  if (free_states_.size() < kKept) {
+    free_states_.push_back(std::move(state));
+  }
+}
+
+void Server::OnMessage(http2::Call* call, std::uint32_t size) {
+  auto* state = static_cast<CallState*>(call->context);
+  state->size = size;
+  if (state->method == kModelInfer) {
+    state->inference.Start(size, now_);
+  } else if (size > kLargestControlMessage) {
+    Refuse(call, state,
+           Status::InvalidArgument("a message of " + std::to_string(size) +
+                                   " bytes is too large for " +
+                                   std::string(call->method())));
+    return;
+  }
+  if (size == 0) {
+    Complete(call, state);
+  }
+}
+
+void Server::OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) {
+  auto* state = static_cast<CallState*>(call->context);
+  if (state->method != kModelInfer) {
+    state->message.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (state->message.size() == state->size) {
+      Complete(call, state);
+    }
+    return;
+  }
+  Inference::Step step = Inference::Step::kMore;
+  const Status status = state->inference.Feed(bytes, place(), &scratch_, &step);
+  if (!status.ok()) {
+    Refuse(call, state, status);
+  } else if (step == Inference::Step::kComplete) {
+    Complete(call, state);
+  }
+}
+
+void Server::OnEnd(http2::Call* /*call*/) {
+  // The message was taken when its last byte came; half-closing adds nothing.
+}
+
+void Server::OnGone(http2::Call* call) {
+  auto* state = static_cast<CallState*>(call->context);
+  if (state != nullptr && state->request != nullptr) {
+    batch::Request* request = state->request;
+    batch::VersionQueue* queue = request->queue;
+    deadlines_.Remove(request);
+    queue->counters().failed[static_cast<std::size_t>(batch::Reason::kCancelled)].Add();
+    queue->Forget(request);
+  }
+  Release(call);
+}
+
+void Server::Complete(http2::Call* call, CallState* state) {
+  if (state->method == kModelInfer) {
+    SubmitInference(call, state);
+    return;
+  }
+  http2::ReplyBody reply;
+  const wire::Bytes message(reinterpret_cast<const std::uint8_t*>(state->message.data()),
+                            state->message.size());
+  const Status status = AnswerControl(state->method, message, &reply.text);
+  Release(call);
+  if (status.ok()) {
+    call->Reply(std::move(reply));
+  } else {
+    call->Fail(status);
+  }
+}
+
+void Server::SubmitInference(http2::Call* call, CallState* state) {
+  counters_.requests.Add();
+  batch::Request* request = nullptr;
+  Status status =
+      state->inference.Submit(place(), call->deadline(), &scratch_, &request);
+  if (!status.ok()) {
+    Refuse(call, state, status);
+    return;
+  }
+  request->call = call;
+  state->request = request;
+  if (request->heap_time <= now_) {
+    Expire(request);
+  } else if (request->heap_time != kNever) {
+    deadlines_.Push(request);
+  }
+}
+
+void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
+  if (state->method == kModelInfer) {
+    batch::VersionQueue* queue = state->inference.refused_by();
+    if (queue != nullptr) {
+      queue->counters().failed[static_cast<std::size_t>(ReasonOf(status.code()))].Add();
+    } else if (status.code() == Code::kNotFound) {
+      counters_.unknown_model.Add();
+    } else {
+      counters_.malformed.Add();
+    }
+  }
+  Release(call);
+  call->Fail(status);
+}
+
+void Server::Expire(batch::Request* request) {
+  deadlines_.Remove(request);
+  http2::Call* call = request->call;
+  batch::VersionQueue* queue = request->queue;
+  queue->counters().failed[static_cast<std::size_t>(batch::Reason::kDeadline)].Add();
+  const Status status = Status::DeadlineExceeded(
+      queue->options().label + ": the request's time ran out before its answer");
+  queue->Forget(request);
+  Release(call);
+  call->Fail(status);
+}
+
+void Server::OnAnswer(batch::Request* request, const batch::Answer& answer) {
+  http2::ReplyBody reply;
+  const Status status = MakeReply(*request, answer, &reply);
+  http2::Call* call = request->call;
+  deadlines_.Remove(request);
+  Release(call);
+  if (status.ok()) {
+    call->Reply(std::move(reply));
+  } else {
+    call->Fail(status);
+  }
+}
+
+void Server::OnFailure(batch::Request* request, const Status& status) {
+  http2::Call* call = request->call;
+  deadlines_.Remove(request);
+  Release(call);
+  call->Fail(status);
+}
+
+void Server::OnOutputPressure() {
+  // The replies of slow readers are all that holds output memory for long.
+  for (const auto& [connection, entry] : connections_) {
+    if (!entry->doomed && connection->referenced_bytes() > 0 &&
+        !connection->CopyOutReplies()) {
+      entry->doomed = true;
+      doomed_.push_back(entry.get());
+    }
+  }
+}
+
+void Server::OnWorkerBroken(batch::WorkerLink* link, const char* why) {
+  notices_.Post({Notice::Kind::kWorkerBroken, link->id, why});
+  link->Kill();  // Its death comes back as an event, and its batches run elsewhere.
+}
+
+}  // namespace leeboard::front

@@ -1,0 +1,274 @@
+// The I/O loop: read everything, then pump every queue once, then flush every connection
+// once. That order is what makes batches and sends large without waiting for anything.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "front/listener.h"
+#include "front/server.h"
+
+namespace leeboard::front {
+namespace {
+
+// With work at a worker the loop looks around at least this often, so that a bell lost to
+// a worker that scribbled over its page costs time and nothing else.
+constexpr Nanos kLookAround = 100'000'000;
+constexpr Nanos kAcceptPause = 100'000'000;  // After descriptors ran out.
+
+}  // namespace
+
+void Server::SleepWorkers(bool sleeping) {
+  for (const auto& worker : workers_) {
+    worker->link->port().SetSleeping(sleeping);
+  }
+}
+
+bool Server::AnyCompletion() const {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return !worker->link->broken && worker->link->port().HasCompletions();
+  });
+}
+
+Nanos Server::WaitTime(Nanos now) {
+  if (!unread_.empty() || !shared_.dirty.empty() || AnyCompletion()) {
+    return 0;
+  }
+  Nanos until = std::min({deadlines_.next_time(), final_goaway_at_, accept_again_at_});
+  bool busy = false;
+  for (std::size_t i = 0; i < served_.size(); ++i) {
+    if (served_[i]->queue->needs_pump()) {
+      return 0;
+    }
+    until = std::min(until, look_again_[i]);
+    busy = busy || !served_[i]->queue->idle();
+  }
+  if (busy) {
+    until = std::min(until, now + kLookAround);
+  }
+  return until == kNever ? kNever : std::max<Nanos>(until - now, 0);
+}
+
+void Server::Run() {
+  now_ = MonotonicNow();
+  while (!stopping_) {
+    SleepWorkers(true);
+    const auto events = poller_.Wait(WaitTime(now_));
+    SleepWorkers(false);
+    now_ = MonotonicNow();
+    for (const epoll_event& event : events) {
+      Dispatch(event);
+    }
+    ReadMore();
+    for (const auto& worker : workers_) {
+      if (!worker->link->broken && worker->link->port().HasCompletions()) {
+        worker->served->queue->Collect(worker->link, now_);
+      }
+    }
+    LoseWorkers();
+    ExpireDeadlines();
+    PumpQueues();
+    CheckDrained();
+    FlushDirty();
+    CloseDoomed();
+  }
+  Shutdown();
+}
+
+void Server::Dispatch(const epoll_event& event) {
+  auto* source = static_cast<Source*>(event.data.ptr);
+  switch (source->kind) {
+    case Source::Kind::kListener:
+      AcceptAll();
+      return;
+    case Source::Kind::kMailbox:
+      for (const auto& command : commands_.TakeAll()) {
+        command();
+      }
+      return;
+    case Source::Kind::kConnection: {
+      auto* entry = static_cast<ConnectionEntry*>(source->owner);
+      if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) {
+        ReadFrom(entry);
+      }
+      if ((event.events & EPOLLOUT) != 0) {
+        FlushOne(entry);
+      }
+      return;
+    }
+    case Source::Kind::kBell: {
+      std::uint64_t rings = 0;
+      auto* worker = static_cast<WorkerEntry*>(source->owner);
+      [[maybe_unused]] const ssize_t size =
+          read(worker->link->front_bell_fd(), &rings, sizeof rings);
+      return;
+    }
+    case Source::Kind::kProcess:
+      static_cast<WorkerEntry*>(source->owner)->lost = true;
+      return;
+  }
+}
+
+void Server::AcceptAll() {
+  constexpr int kAtOnce = 64;
+  for (int i = 0; i < kAtOnce; ++i) {
+    bool exhausted = false;
+    UniqueFd socket = Accept(listener_.get(), &exhausted);
+    if (exhausted) {
+      poller_.Remove(listener_.get(), &listener_source_);
+      accept_again_at_ = now_ + kAcceptPause;
+    }
+    if (!socket.valid()) {
+      return;
+    }
+    if (connections_.size() >= options_.max_connections) {
+      counters_.refused_connections.Add();
+      continue;
+    }
+    auto entry = std::make_unique<ConnectionEntry>();
+    entry->connection = http2::Connection::Create(std::move(socket), &shared_);
+    if (entry->connection == nullptr) {
+      counters_.refused_connections.Add();
+      continue;
+    }
+    http2::Connection* connection = entry->connection.get();
+    entry->source = {Source::Kind::kConnection, entry.get(), 0};
+    if (!poller_.Set(connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP)) {
+      counters_.refused_connections.Add();
+      continue;
+    }
+    connections_.emplace(connection, std::move(entry));
+    counters_.connections.Set(connections_.size());
+  }
+}
+
+void Server::ReadFrom(ConnectionEntry* entry) {
+  if (entry->doomed) {
+    return;
+  }
+  if (!entry->connection->OnReadable(now_)) {
+    entry->doomed = true;
+    doomed_.push_back(entry);
+  } else if (entry->connection->has_more()) {
+    unread_.push_back(entry);
+  }
+}
+
+void Server::ReadMore() {
+  for (ConnectionEntry* entry : std::exchange(unread_, {})) {
+    ReadFrom(entry);
+  }
+}
+
+void Server::FlushOne(ConnectionEntry* entry) {
+  if (entry->doomed) {
+    return;
+  }
+  if (!entry->connection->Flush(now_)) {
+    entry->doomed = true;
+    doomed_.push_back(entry);
+    return;
+  }
+  const std::uint32_t write = entry->connection->wants_write() ? EPOLLOUT : 0U;
+  poller_.Set(entry->connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP | write);
+}
+
+void Server::FlushDirty() {
+  // Flushing may make another connection dirty (output memory that came free).
+  while (!shared_.dirty.empty()) {
+    for (http2::Connection* connection : std::exchange(shared_.dirty, {})) {
+      const auto found = connections_.find(connection);
+      if (found != connections_.end()) {
+        FlushOne(found->second.get());
+      }
+    }
+  }
+}
+
+void Server::CloseDoomed() {
+  while (!doomed_.empty()) {
+    for (ConnectionEntry* entry : std::exchange(doomed_, {})) {
+      http2::Connection* connection = entry->connection.get();
+      poller_.Remove(connection->fd(), &entry->source);
+      std::erase(unread_, entry);
+      connections_.erase(connection);
+    }
+    counters_.connections.Set(connections_.size());
+  }
+}
+
+void Server::ExpireDeadlines() {
+  while (deadlines_.next_time() <= now_) {
+    Expire(deadlines_.top());
+  }
+}
+
+void Server::PumpQueues() {
+  for (std::size_t i = 0; i < served_.size(); ++i) {
+    batch::VersionQueue& queue = *served_[i]->queue;
+    if (queue.needs_pump() || look_again_[i] <= now_) {
+      look_again_[i] = queue.Pump(now_);
+    }
+  }
+}
+
+void Server::CheckDrained() {
+  if (accept_again_at_ <= now_) {
+    accept_again_at_ = kNever;
+    if (listener_.valid()) {
+      poller_.Set(listener_.get(), &listener_source_, EPOLLIN);
+    }
+  }
+  if (!draining_ || drained_) {
+    return;
+  }
+  if (final_goaway_at_ <= now_) {
+    final_goaway_at_ = kNever;
+    said_goaway_ = true;
+    for (const auto& [connection, entry] : connections_) {
+      connection->BeginDrain();
+    }
+  }
+  const bool open = std::any_of(
+      connections_.begin(), connections_.end(),
+      [](const auto& entry) { return entry.first->open_calls() > 0; });
+  if ((said_goaway_ && !open) || connections_.empty()) {
+    drained_ = true;
+    notices_.Post({Notice::Kind::kDrained, 0, ""});
+  }
+}
+
+void Server::LoseWorker(WorkerEntry* worker) {
+  poller_.Remove(worker->link->front_bell_fd(), &worker->bell);
+  if (worker->link->life_fd() >= 0) {
+    poller_.Remove(worker->link->life_fd(), &worker->process);
+  }
+  worker->served->queue->WorkerGone(worker->link, now_);
+}
+
+void Server::LoseWorkers() {
+  for (const auto& worker : workers_) {
+    if (worker->lost) {
+      LoseWorker(worker.get());
+    }
+  }
+  std::erase_if(workers_, [](const auto& worker) { return worker->lost; });
+}
+
+void Server::Shutdown() {
+  for (const auto& [connection, entry] : connections_) {
+    poller_.Remove(connection->fd(), &entry->source);
+  }
+  connections_.clear();  // Every open call is gone with it.
+  counters_.connections.Set(0);
+  for (const auto& worker : workers_) {
+    worker->lost = true;
+  }
+  LoseWorkers();
+  listener_.Reset();
+  served_.clear();
+  table_ = std::make_shared<const route::Table>();
+}
+
+}  // namespace leeboard::front

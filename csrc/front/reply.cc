@@ -1,0 +1,87 @@
+#include "front/reply.h"
+
+#include <array>
+#include <string_view>
+
+#include "wire/infer_response.h"
+#include "wire/typed_contents.h"
+
+namespace leeboard::front {
+namespace {
+
+constexpr std::uint64_t kCopied = 64 << 10;  // Tensor bytes of a reply that are copied.
+constexpr std::uint64_t kCutWorthwhile = 4 << 10;
+constexpr std::uint64_t kLargestMessage = INT32_MAX;
+
+// Where one output's rows lie and what they are called.
+struct Slice {
+  const std::uint8_t* data = nullptr;
+  std::array<std::int64_t, shm::kMaxRank> dims{};
+};
+
+std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spec,
+                        const shm::OutputRecord& record, bool batched, Slice* slice) {
+  slice->data = answer.base + record.offset;
+  slice->dims = record.dims;
+  if (!batched) {
+    return record.size;
+  }
+  slice->dims[0] = answer.rows;
+  if (spec.dtype != wire::DType::kBytes) {
+    const std::uint64_t row = record.size / answer.batch_rows;
+    slice->data += row * answer.row_begin;
+    return row * answer.rows;
+  }
+  std::uint64_t elements = 1;
+  for (std::uint32_t i = 1; i < record.rank; ++i) {
+    elements *= static_cast<std::uint64_t>(record.dims[i]);
+  }
+  const wire::Bytes all(slice->data, record.size);
+  const std::uint64_t begin = wire::RawBytesPrefix(all, elements * answer.row_begin);
+  slice->data += begin;
+  return wire::RawBytesPrefix(all.subspan(begin), elements * answer.rows);
+}
+
+}  // namespace
+
+Status MakeReply(const batch::Request& request, const batch::Answer& answer,
+                 http2::ReplyBody* reply) {
+  const batch::QueueOptions& options = request.queue->options();
+  const bool batched = request.queue->batches();
+  const std::size_t all = options.outputs.size();
+  const std::size_t count = request.outputs.empty() ? all : request.outputs.size();
+  std::array<wire::OutputTensor, shm::kMaxTensors> tensors;
+  std::array<Slice, shm::kMaxTensors> slices;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t index = request.outputs.empty() ? i : request.outputs[i];
+    const wire::TensorSpec& spec = options.outputs[index];
+    const shm::OutputRecord& record = answer.completion->outputs[index];
+    const std::uint64_t size = SliceRows(answer, spec, record, batched, &slices[i]);
+    tensors[i] = {spec.name, spec.dtype, {slices[i].dims.data(), record.rank}, size};
+    total += size;
+  }
+  const std::span<const wire::OutputTensor> outputs(tensors.data(), count);
+  const wire::ResponseIdentity identity{options.model, options.version, request.id};
+  const std::uint64_t size = wire::InferResponseSize(identity, outputs);
+  if (size > kLargestMessage) {
+    return Status::InvalidArgument(options.label + ": the response has " +
+                                   std::to_string(size) + " bytes, at most " +
+                                   std::to_string(kLargestMessage) + " can be sent");
+  }
+  const bool copied = total <= kCopied;
+  reply->text.reserve(copied ? size : size - total + kCutWorthwhile * count);
+  wire::AppendInferResponseHead(identity, outputs, &reply->text);
+  for (std::size_t i = 0; i < count; ++i) {
+    wire::AppendRawOutputHeader(tensors[i].size, &reply->text);
+    if (copied || tensors[i].size < kCutWorthwhile) {
+      reply->text.append(reinterpret_cast<const char*>(slices[i].data), tensors[i].size);
+    } else {
+      reply->cuts.push_back({reply->text.size(), {slices[i].data, tensors[i].size}});
+      reply->memory = answer.outputs;
+    }
+  }
+  return {};
+}
+
+}  // namespace leeboard::front

@@ -1,0 +1,21 @@
+// A batch's outputs split into the reply of one request.
+//
+// Thread safety: pure.
+
+#ifndef LEEBOARD_FRONT_REPLY_H_
+#define LEEBOARD_FRONT_REPLY_H_
+
+#include "batch/version_queue.h"
+#include "http2/call.h"
+
+namespace leeboard::front {
+
+// Fills `reply` with the request's rows of every output it asked for. Tensor bytes up to
+// 64 KB are copied, more leaves from the worker's memory, which the reply then references.
+// INVALID_ARGUMENT when the reply would be larger than gRPC clients accept.
+Status MakeReply(const batch::Request& request, const batch::Answer& answer,
+                 http2::ReplyBody* reply);
+
+}  // namespace leeboard::front
+
+#endif  // LEEBOARD_FRONT_REPLY_H_

@@ -1,0 +1,111 @@
+#include "front/server.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "front/listener.h"
+
+namespace leeboard::front {
+
+Server::Server(ServerOptions options) : options_(std::move(options)) {
+  shared_.limits = options_.limits;
+  shared_.handler = this;
+  table_ = std::make_shared<const route::Table>();
+}
+
+Server::~Server() { Stop(); }
+
+Status Server::Start() {
+  Status status = Listen(options_.host, options_.port, &listener_, &port_);
+  if (!status.ok()) {
+    return status;
+  }
+  if (!poller_.valid() || !poller_.Set(listener_.get(), &listener_source_, EPOLLIN) ||
+      !poller_.Set(commands_.fd(), &mailbox_source_, EPOLLIN)) {
+    return Status::ResourceExhausted("no descriptors are left for the I/O thread");
+  }
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "leeboard-io");
+    // Batch delays and deadlines are asked for in microseconds; the default slack is 50.
+    prctl(PR_SET_TIMERSLACK, 1000);
+    Run();
+  });
+  return {};
+}
+
+void Server::Stop() {
+  if (thread_.joinable()) {
+    commands_.Post([this] { stopping_ = true; });
+    thread_.join();
+  }
+}
+
+void Server::SetTable(std::shared_ptr<const route::Table> table) {
+  commands_.Post([this, table = std::move(table)]() mutable { table_ = std::move(table); });
+}
+
+void Server::AddServed(std::shared_ptr<Served> served) {
+  commands_.Post([this, served = std::move(served)]() mutable {
+    served->queue->set_sink(this);
+    served_.push_back(std::move(served));
+    look_again_.push_back(kNever);
+  });
+}
+
+std::uint64_t Server::AddWorker(std::shared_ptr<Served> served,
+                                std::unique_ptr<batch::WorkerLink> link) {
+  const std::uint64_t id = next_worker_.fetch_add(1, std::memory_order_relaxed);
+  // std::function needs a copyable callable, so the link travels in a shared pointer.
+  auto parcel = std::make_shared<std::unique_ptr<batch::WorkerLink>>(std::move(link));
+  commands_.Post([this, id, served = std::move(served), parcel] {
+    auto entry = std::make_unique<WorkerEntry>();
+    entry->link = parcel->get();
+    entry->link->id = id;
+    entry->id = id;
+    entry->served = served;
+    entry->bell = {Source::Kind::kBell, entry.get(), 0};
+    entry->process = {Source::Kind::kProcess, entry.get(), 0};
+    poller_.Set(entry->link->front_bell_fd(), &entry->bell, EPOLLIN);
+    if (entry->link->life_fd() >= 0) {
+      poller_.Set(entry->link->life_fd(), &entry->process, EPOLLIN | EPOLLRDHUP);
+    }
+    served->queue->AddWorker(std::move(*parcel));
+    workers_.push_back(std::move(entry));
+  });
+  return id;
+}
+
+void Server::RemoveWorker(std::uint64_t worker) {
+  commands_.Post([this, worker] {
+    for (const auto& entry : workers_) {
+      entry->lost = entry->lost || entry->id == worker;
+    }
+  });
+}
+
+void Server::FailWaiting(std::shared_ptr<Served> served, std::string reason) {
+  commands_.Post([served = std::move(served), reason = std::move(reason)] {
+    served->queue->FailAll(Status::Unavailable(reason));
+  });
+}
+
+void Server::BeginDrain() {
+  commands_.Post([this] {
+    if (draining_) {
+      return;
+    }
+    draining_ = true;
+    poller_.Remove(listener_.get(), &listener_source_);
+    listener_.Reset();
+    for (const auto& [connection, entry] : connections_) {
+      connection->BeginDrain();
+    }
+    // Clients that have not yet read the first GOAWAY may still start calls: a round trip.
+    constexpr Nanos kRoundTrip = 100'000'000;
+    final_goaway_at_ = now_ + kRoundTrip;
+  });
+}
+
+}  // namespace leeboard::front

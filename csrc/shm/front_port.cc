@@ -1,0 +1,133 @@
+#include "shm/front_port.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace leeboard::shm {
+
+FrontPort::Offered* FrontPort::Find(std::uint32_t seq) {
+  const auto found =
+      std::find_if(offered_.begin(), offered_.end(),
+                   [seq](const Offered& offered) { return offered.word.seq == seq; });
+  return found == offered_.end() ? nullptr : &*found;
+}
+
+Handover FrontPort::Offer(std::uint64_t header_offset, std::uint32_t rows,
+                          std::uint32_t* seq) {
+  published_ = true;
+  // A withdrawn word that the worker has not reached is opened again in its place.
+  while (!withdrawn_.empty()) {
+    const Word old = withdrawn_.front();
+    withdrawn_.erase(withdrawn_.begin());
+    const Word next{old.seq, WordState::kOpen, rows, header_offset};
+    std::uint64_t expected = old.Encode();
+    // Pairs with the worker's acquire when it claims: rows are written before the word.
+    if (At(old.seq).compare_exchange_strong(expected, next.Encode(),
+                                            std::memory_order_seq_cst)) {
+      offered_.push_back({next});
+      *seq = next.seq;
+      return Handover::kDone;
+    }
+    if (expected != old.With(WordState::kSkipped).Encode()) {
+      return Handover::kBroken;
+    }
+  }
+  const Word word{next_seq_, WordState::kOpen, rows, header_offset};
+  next_seq_ = (next_seq_ + 1) & Word::kSeqMask;
+  At(word.seq).store(word.Encode(), std::memory_order_seq_cst);
+  offered_.push_back({word});
+  *seq = word.seq;
+  return Handover::kDone;
+}
+
+Handover FrontPort::Exchange(Offered* offered, const Word& next) {
+  if (offered == nullptr || offered->claimed) {
+    return offered == nullptr ? Handover::kBroken : Handover::kClaimed;
+  }
+  std::uint64_t expected = offered->word.Encode();
+  if (At(next.seq).compare_exchange_strong(expected, next.Encode(),
+                                           std::memory_order_seq_cst)) {
+    offered->word = next;
+    return Handover::kDone;
+  }
+  if (expected == offered->word.With(WordState::kClaimed).Encode()) {
+    offered->claimed = true;
+    return Handover::kClaimed;
+  }
+  return Handover::kBroken;
+}
+
+Handover FrontPort::Extend(std::uint32_t seq, std::uint32_t rows) {
+  Offered* offered = Find(seq);
+  Word next = offered == nullptr ? Word{} : offered->word;
+  next.rows = rows;
+  published_ = true;
+  return Exchange(offered, next);
+}
+
+Handover FrontPort::Withdraw(std::uint32_t seq) {
+  Offered* offered = Find(seq);
+  const Word next =
+      offered == nullptr ? Word{} : offered->word.With(WordState::kWithdrawn);
+  const Handover result = Exchange(offered, next);
+  if (result == Handover::kDone) {
+    withdrawn_.push_back(next);
+    offered_.erase(offered_.begin() + (offered - offered_.data()));
+  }
+  return result;
+}
+
+bool FrontPort::IsClaimed(std::uint32_t seq) {
+  const Offered* offered = Find(seq);
+  return offered != nullptr &&
+         At(seq).load(std::memory_order_relaxed) ==
+             offered->word.With(WordState::kClaimed).Encode();
+}
+
+Poll FrontPort::Next(Completion* completion) {
+  // Acquire pairs with the worker's release after it wrote the record.
+  const std::uint32_t completed = page_->completed.load(std::memory_order_acquire);
+  const std::uint32_t waiting = completed - consumed_;
+  if (waiting == 0) {
+    return Poll::kNothing;
+  }
+  if (waiting > kCompletions) {
+    return Poll::kBroken;
+  }
+  const Completion& record = page_->completions[consumed_ % kCompletions];
+  // Only as many outputs are copied as the private copy of the count says.
+  constexpr std::size_t kHeadSize = offsetof(Completion, outputs);
+  std::memcpy(static_cast<void*>(completion), &record, kHeadSize);
+  if (completion->output_count > kMaxTensors) {
+    return Poll::kBroken;
+  }
+  std::memcpy(completion->outputs.data(), record.outputs.data(),
+              completion->output_count * sizeof(OutputRecord));
+  completion->message.back() = '\0';
+  ++consumed_;
+  Offered* offered = Find(completion->seq);
+  if (offered == nullptr) {
+    return Poll::kBroken;
+  }
+  const Word now = Word::Decode(At(completion->seq).load(std::memory_order_relaxed));
+  const Word expected = offered->word.With(WordState::kClaimed);
+  offered_.erase(offered_.begin() + (offered - offered_.data()));
+  return now.Encode() == expected.Encode() ? Poll::kCompleted : Poll::kBroken;
+}
+
+void FrontPort::Ring() {
+  if (!published_) {
+    return;
+  }
+  published_ = false;
+  // Sequentially consistent with the stores above and the worker's own store-then-load:
+  // either we see that it sleeps, or it sees what was published.
+  if (page_->worker_sleeps.load(std::memory_order_seq_cst) != 0) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(bell_, &one, sizeof one);
+  }
+}
+
+}  // namespace leeboard::shm

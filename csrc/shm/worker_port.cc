@@ -1,0 +1,123 @@
+#include "shm/worker_port.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "shm/passing.h"
+
+namespace leeboard::shm {
+
+Status WorkerPort::Open(const WorkerFds& fds, const RegionSizes& sizes,
+                        WorkerPort* out) {
+  WorkerPort port;
+  port.bell_.Reset(fds.bell);
+  port.front_bell_.Reset(fds.front_bell);
+  port.passing_.Reset(fds.passing);
+  UniqueFd inputs(fds.inputs);
+  UniqueFd outputs(fds.outputs);
+  Status status = Region::Attach(UniqueFd(fds.control), sizeof(ControlPage),
+                                 /*writable=*/true, &port.control_);
+  if (status.ok()) {
+    status = Region::Attach(std::move(inputs), sizes.inputs, /*writable=*/false,
+                            &port.inputs_);
+  }
+  if (status.ok()) {
+    status = Region::Attach(std::move(outputs), sizes.outputs, /*writable=*/true,
+                            &port.outputs_);
+  }
+  if (status.ok()) {
+    *out = std::move(port);
+  }
+  return status;
+}
+
+bool WorkerPort::TryClaim(Claim* claim) {
+  for (;;) {
+    std::atomic<std::uint64_t>& slot = page()->offers[cursor_ % kOffers];
+    std::uint64_t bits = slot.load(std::memory_order_seq_cst);
+    const Word word = Word::Decode(bits);
+    // A fresh page is all zeros, which reads as seq 0, open, no rows: nothing offered yet.
+    if (word.seq != cursor_ || word.rows == 0) {
+      return false;
+    }
+    const bool withdrawn = word.state == WordState::kWithdrawn;
+    if (!withdrawn && word.state != WordState::kOpen) {
+      return false;
+    }
+    const Word next = word.With(withdrawn ? WordState::kSkipped : WordState::kClaimed);
+    // Acquire pairs with the front's release: the rows are visible once it succeeds.
+    if (!slot.compare_exchange_strong(bits, next.Encode(), std::memory_order_seq_cst)) {
+      continue;  // The front end added rows or took it back: look again.
+    }
+    cursor_ = (cursor_ + 1) & Word::kSeqMask;
+    if (!withdrawn) {
+      *claim = {word.seq, word.rows, word.header_offset, MonotonicNow()};
+      return true;
+    }
+  }
+}
+
+WorkerPort::Taken WorkerPort::Take(int timeout_ms, int watch, Claim* claim) {
+  if (TryClaim(claim)) {
+    return Taken::kBatch;
+  }
+  page()->worker_sleeps.store(1, std::memory_order_seq_cst);
+  if (TryClaim(claim)) {
+    page()->worker_sleeps.store(0, std::memory_order_relaxed);
+    return Taken::kBatch;
+  }
+  std::array<pollfd, 2> waits{{{bell_.get(), POLLIN, 0}, {watch, POLLIN, 0}}};
+  poll(waits.data(), waits.size(), timeout_ms);
+  page()->worker_sleeps.store(0, std::memory_order_relaxed);
+  if ((waits[0].revents & POLLIN) != 0) {
+    std::uint64_t rings = 0;
+    [[maybe_unused]] const ssize_t size = read(bell_.get(), &rings, sizeof rings);
+  }
+  if (TryClaim(claim)) {
+    return Taken::kBatch;
+  }
+  return waits[1].revents != 0 ? Taken::kStopped : Taken::kNothing;
+}
+
+const BatchHeader& WorkerPort::header(const Claim& claim) const {
+  return *reinterpret_cast<const BatchHeader*>(inputs_.data() + claim.header_offset);
+}
+
+const LayoutRecord& WorkerPort::layout(const BatchHeader& header) const {
+  return *reinterpret_cast<const LayoutRecord*>(inputs_.data() + header.layout_offset);
+}
+
+Completion* WorkerPort::record() {
+  const std::uint32_t next = page()->completed.load(std::memory_order_relaxed);
+  return &page()->completions[next % kCompletions];
+}
+
+void WorkerPort::Publish() {
+  const std::uint32_t next = page()->completed.load(std::memory_order_relaxed);
+  // Release for the record; sequentially consistent against front_sleeps, as in Ring().
+  page()->completed.store(next + 1, std::memory_order_seq_cst);
+  if (page()->front_sleeps.load(std::memory_order_seq_cst) != 0) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t size =
+        write(front_bell_.get(), &one, sizeof one);
+  }
+}
+
+Status WorkerPort::GrowOutputs(std::uint64_t size, std::uint8_t** memory) {
+  Region grown;
+  Status status =
+      Region::Create("leeboard-grown", size, Region::Peer::kWrites, &grown);
+  if (status.ok()) {
+    status = SendFd(passing_.get(), grown.fd());
+  }
+  if (status.ok()) {
+    *memory = grown.data();
+    grown_ = std::move(grown);
+  }
+  return status;
+}
+
+}  // namespace leeboard::shm
