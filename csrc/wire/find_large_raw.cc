@@ -40,7 +40,7 @@ Step ReadField(const std::uint8_t* at, const std::uint8_t* end, Field* field) {
   }
   std::uint64_t value = 0;
   Step rest = Step::kRead;
-  switch (static_cast<WireType>(field->tag & 7)) {
+  switch (WireTypeOf(field->tag)) {
     case WireType::kVarint:
       rest = StepOf(ReadVarint(&at, end, kMaxVarintBytes, &value));
       break;

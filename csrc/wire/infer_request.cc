@@ -13,9 +13,15 @@ namespace {
 // Up to here, comparing all pairs of names is cheaper than sorting them.
 constexpr std::size_t kFewNames = 16;
 
+// Reads a string field; false when it is not UTF-8.
+bool TakeText(const ProtoReader& reader, std::string_view* text) {
+  *text = reader.text();
+  return IsUtf8(*text);
+}
+
 // Takes the dims of one occurrence of the field `shape`, packed or not.
 struct DimReader {
-  InputTensor* input;
+  InputTensor* input = nullptr;
   std::uint64_t count = 0;
   bool negative = false;
 
@@ -77,21 +83,18 @@ Status ParseInput(Bytes message, InputTensor* input) {
   TensorParameters parameters;
   DimReader dims{input};
   bool contents_twice = false;
-  Status entry;
   ProtoReader reader(message, 1);
   while (reader.Next()) {
     switch (reader.tag()) {
       case TextTag(1):
-        if (!IsUtf8(reader.text())) {
+        if (!TakeText(reader, &input->name)) {
           return NotUtf8("InferInputTensor.name");
         }
-        input->name = reader.text();
         break;
       case TextTag(2):
-        if (!IsUtf8(reader.text())) {
+        if (!TakeText(reader, &input->datatype)) {
           return NotUtf8("InferInputTensor.datatype");
         }
-        input->datatype = reader.text();
         break;
       case VarintTag(3):
         dims.Add(reader.varint());
@@ -102,8 +105,7 @@ Status ParseInput(Bytes message, InputTensor* input) {
         }
         break;
       case TextTag(4):
-        entry = parameters.Add(reader.payload());
-        if (!entry.ok()) {
+        if (Status entry = parameters.Add(reader.payload()); !entry.ok()) {
           return entry;
         }
         break;
@@ -127,13 +129,11 @@ Status ParseOutput(Bytes message, std::string_view* name) {
   ProtoReader reader(message, 1);
   while (reader.Next()) {
     if (reader.tag() == TextTag(1)) {
-      if (!IsUtf8(reader.text())) {
+      if (!TakeText(reader, name)) {
         return NotUtf8("InferRequestedOutputTensor.name");
       }
-      *name = reader.text();
     } else if (reader.tag() == TextTag(2)) {
-      Status entry = parameters.Add(reader.payload());
-      if (!entry.ok()) {
+      if (Status entry = parameters.Add(reader.payload()); !entry.ok()) {
         return entry;
       }
     }
@@ -196,45 +196,44 @@ bool HasUnplacedRaw(const InferRequest& request) {
 // Reads the top level; rules that need the whole message come later.
 Status ParseFields(Bytes message, RequestParameters* parameters,
                    InferRequest* request) {
-  Status nested;
   ProtoReader reader(message);
   while (reader.Next()) {
     switch (reader.tag()) {
       case TextTag(1):
-        if (!IsUtf8(reader.text())) {
+        if (!TakeText(reader, &request->model_name)) {
           return NotUtf8("ModelInferRequest.model_name");
         }
-        request->model_name = reader.text();
         break;
       case TextTag(2):
-        if (!IsUtf8(reader.text())) {
+        if (!TakeText(reader, &request->model_version)) {
           return NotUtf8("ModelInferRequest.model_version");
         }
-        request->model_version = reader.text();
         break;
       case TextTag(3):
-        if (!IsUtf8(reader.text())) {
+        if (!TakeText(reader, &request->id)) {
           return NotUtf8("ModelInferRequest.id");
         }
-        request->id = reader.text();
         break;
       case TextTag(4):
-        nested = parameters->Add(reader.payload());
+        if (Status entry = parameters->Add(reader.payload()); !entry.ok()) {
+          return entry;
+        }
         break;
       case TextTag(5):
-        nested = AddInput(reader.payload(), request);
+        if (Status input = AddInput(reader.payload(), request); !input.ok()) {
+          return input;
+        }
         break;
       case TextTag(6):
-        nested = AddOutput(reader.payload(), request);
+        if (Status output = AddOutput(reader.payload(), request); !output.ok()) {
+          return output;
+        }
         break;
       case TextTag(7):
         AddRaw(reader.payload(), request);
         break;
       default:
         break;
-    }
-    if (!nested.ok()) {
-      return nested;
     }
   }
   return reader.ok() ? Status() : Malformed("ModelInferRequest", reader.error());

@@ -22,7 +22,7 @@ struct ReservedParameter {
 
 // Places in RequestParameters::reserved_. `headers` and `binary_data_output` are
 // reserved as well, but mean nothing here and may have any type.
-enum Place : std::size_t {
+enum Place : std::uint8_t {
   kSequenceId,
   kStart,
   kEnd,

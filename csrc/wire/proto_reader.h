@@ -29,13 +29,20 @@ enum class WireType : std::uint8_t {
 
 // A field's tag as it travels; what a parser's `switch` compares with.
 constexpr std::uint32_t Tag(std::uint32_t field, WireType type) {
-  return field << 3 | static_cast<std::uint32_t>(type);
+  return field << 3U | static_cast<std::uint32_t>(type);
 }
 constexpr std::uint32_t TextTag(std::uint32_t field) {
   return Tag(field, WireType::kLength);
 }
 constexpr std::uint32_t VarintTag(std::uint32_t field) {
   return Tag(field, WireType::kVarint);
+}
+
+constexpr std::uint32_t FieldOf(std::uint32_t tag) {
+  return tag >> 3U;
+}
+constexpr WireType WireTypeOf(std::uint32_t tag) {
+  return static_cast<WireType>(tag & 7U);
 }
 
 inline constexpr int kMaxTagBytes = 5;
@@ -72,26 +79,15 @@ class ProtoReader {
 
   // Moves to the next field. False at the end and at the first malformed field.
   bool Next() {
-    if (at_ == end_) {
-      return false;
+    // The common field first: a short text, with a tag and a length of one byte each.
+    if (end_ - at_ >= 2 && IsShortTextTag(at_[0]) && at_[1] < 0x80 &&
+        at_[1] <= end_ - at_ - 2) {
+      tag_ = at_[0];
+      payload_ = {at_ + 2, at_[1]};
+      at_ += 2 + at_[1];
+      return true;
     }
-    if (!ReadTag()) {
-      return false;
-    }
-    switch (static_cast<WireType>(tag_ & 7)) {
-      case WireType::kVarint:
-        return TakeVarint();
-      case WireType::kLength:
-        return TakeVarint() && Take(value_);
-      case WireType::kFixed32:
-        return Take(4);
-      case WireType::kFixed64:
-        return Take(8);
-      case WireType::kGroupStart:
-        return SkipGroup();
-      default:
-        return Fail("a field has a wire type that cannot stand here");
-    }
+    return NextOfAnyKind();
   }
 
   // The current field: Tag(number, type).
@@ -109,30 +105,19 @@ class ProtoReader {
   [[nodiscard]] std::string_view error() const { return error_; }
 
  private:
-  bool ReadTag() {
-    std::uint64_t tag = 0;
-    if (ReadVarint(&at_, end_, kMaxTagBytes, &tag) != VarintEnd::kComplete ||
-        tag > UINT32_MAX) {
-      return Fail("a tag is cut off or too long");
-    }
-    tag_ = static_cast<std::uint32_t>(tag);
-    return tag_ >= 8 || Fail("a field has the number 0");
+  static bool IsShortTextTag(std::uint8_t byte) {
+    return (byte & 0x87U) == static_cast<std::uint8_t>(WireType::kLength) && byte >= 8;
   }
 
-  bool TakeVarint() {
-    return ReadVarint(&at_, end_, kMaxVarintBytes, &value_) == VarintEnd::kComplete ||
-           Fail("a varint is cut off or longer than 10 bytes");
-  }
+  bool NextOfAnyKind();
 
-  bool Take(std::uint64_t size) {
-    if (size > static_cast<std::uint64_t>(end_ - at_)) {
-      return Fail("a field passes the end of its message");
-    }
-    payload_ = {at_, static_cast<std::size_t>(size)};
-    at_ += size;
-    return true;
-  }
+  // The parts of NextOfAnyKind. Each returns false when the message is malformed there.
+  bool ReadTag();
+  // Reads the value of the field, or passes over it, as its wire type says.
+  bool TakeValue();
 
+  bool TakeVarint();
+  bool Take(std::uint64_t size);
   bool Fail(const char* reason) {
     error_ = reason;
     return false;

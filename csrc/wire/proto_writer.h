@@ -18,15 +18,15 @@
 namespace leeboard::wire {
 
 constexpr std::size_t VarintSize(std::uint64_t value) {
-  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+  return (static_cast<std::size_t>(std::bit_width(value | 1U)) + 6) / 7;
 }
 
 inline void AppendVarint(std::uint64_t value, std::string* out) {
-  std::array<char, kMaxVarintBytes> bytes;
+  std::array<char, kMaxVarintBytes> bytes{};
   std::size_t size = 0;
   while (value >= 0x80) {
-    bytes[size++] = static_cast<char>(value | 0x80);
-    value >>= 7;
+    bytes[size++] = static_cast<char>(value | 0x80U);
+    value >>= 7U;
   }
   bytes[size++] = static_cast<char>(value);
   out->append(bytes.data(), size);

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t kLongestQuote = 80;
 
 bool IsContinuation(std::uint8_t byte) {
-  return (byte & 0xc0) == 0x80;
+  return (byte & 0xc0U) == 0x80U;
 }
 
 // Bytes of the character that begins at `at`, or 0 when it is not well-formed.

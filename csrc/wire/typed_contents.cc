@@ -35,7 +35,7 @@ constexpr std::uint32_t kBytesField = 8;
 constexpr std::uint64_t kLengthPrefix = 4;
 
 // The field that carries elements of dtype, or 0 when dtype travels raw only.
-std::uint32_t FieldOf(DType dtype) {
+std::uint32_t FieldFor(DType dtype) {
   switch (dtype) {
     case DType::kBool:
       return 1;
@@ -65,16 +65,16 @@ std::uint32_t FieldOf(DType dtype) {
 // Whether the field is one of InferTensorContents, packed or not; anything else
 // (another number, another wire type) is unknown and means nothing.
 bool IsKnown(std::uint32_t tag) {
-  const std::uint32_t field = tag >> 3;
+  const std::uint32_t field = FieldOf(tag);
   if (field == 0 || field >= kFields.size()) {
     return false;
   }
-  const auto type = static_cast<WireType>(tag & 7);
+  const WireType type = WireTypeOf(tag);
   return type == WireType::kLength || type == kFields[field].element;
 }
 
 bool IsPacked(std::uint32_t tag) {
-  return tag >> 3 != kBytesField && static_cast<WireType>(tag & 7) == WireType::kLength;
+  return FieldOf(tag) != kBytesField && WireTypeOf(tag) == WireType::kLength;
 }
 
 // False when the last varint has no end or one is too long.
@@ -120,7 +120,7 @@ Status CountContents(Bytes contents, Counts* counts) {
     if (!IsKnown(reader.tag())) {
       continue;
     }
-    const std::uint32_t field = reader.tag() >> 3;
+    const std::uint32_t field = FieldOf(reader.tag());
     std::uint64_t* count = &counts->elements[field];
     if (!IsPacked(reader.tag())) {
       ++*count;
@@ -239,7 +239,7 @@ Status CountElements(const InputTensor& tensor, std::uint64_t* elements) {
 
 Status MeasureContents(const InputTensor& tensor, DType dtype, std::uint64_t elements,
                        std::uint64_t* raw_size) {
-  const std::uint32_t field = FieldOf(dtype);
+  const std::uint32_t field = FieldFor(dtype);
   if (field == 0) {
     return NoTypedContents(tensor, dtype);
   }
@@ -262,12 +262,12 @@ Status MeasureContents(const InputTensor& tensor, DType dtype, std::uint64_t ele
 }
 
 void ConvertContents(const InputTensor& tensor, DType dtype, std::uint8_t* out) {
-  const std::uint32_t field = FieldOf(dtype);
+  const std::uint32_t field = FieldFor(dtype);
   const WireType element = kFields[field].element;
   ElementWriter writer(dtype, out);
   ProtoReader reader(tensor.contents, 2);
   while (reader.Next()) {
-    if (reader.tag() >> 3 != field || !IsKnown(reader.tag())) {
+    if (FieldOf(reader.tag()) != field || !IsKnown(reader.tag())) {
       continue;
     }
     if (field == kBytesField) {
