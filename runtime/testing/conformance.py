@@ -1,0 +1,259 @@
+"""Checks that any backend keeps the contract of `runtime.backends.base`.
+
+    check_backend(MyBackend, Path("model.mine"))
+
+runs everything and raises ConformanceError with a sentence for the first broken promise.
+To see each promise as a test of its own, parametrize over `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from runtime.backends.base import FREE, Array, Backend, LoadOptions
+from runtime.backends.datatypes import NUMPY_TYPES
+from runtime.backends.load_check import why_not_batchable
+from runtime.backends.memory import POISON, MemoryInputs, MemoryOutputs, Shelf
+from runtime.backends.sample import Warmup, make_inputs
+from runtime.errors import ModelError
+
+
+class ConformanceError(AssertionError):
+    """A backend broke a promise of the contract."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One backend and one good model file; `warmup` gives inputs where dims are free."""
+
+    make_backend: Callable[[], Backend]
+    path: Path
+    options: LoadOptions = field(default_factory=LoadOptions)
+    warmup: Warmup | None = None
+
+    def load(self) -> Backend:
+        """Return a backend with the model loaded."""
+        backend = self.make_backend()
+        backend.load(self.path, self.options)
+        return backend
+
+
+def demand(kept: bool, promise: str) -> None:
+    """Raise ConformanceError unless a promise was kept."""
+    if not kept:
+        raise ConformanceError(promise)
+
+
+def sample(backend: Backend, case: Case, rows: int, seed: int = 0) -> dict[str, Array]:
+    """Return inputs for a model, of `rows` rows where it batches."""
+    signature = backend.signature()
+    wanted = rows if signature.batchable else None
+    arrays = make_inputs(signature, wanted, seed, case.warmup)
+    if arrays is None:
+        raise ConformanceError("the model has free dimensions: give the check a warmup")
+    return arrays
+
+
+def answer(
+    backend: Backend,
+    arrays: Mapping[str, Array],
+    rows: int,
+    shelf: Shelf | None = None,
+    poison: int = POISON,
+) -> dict[str, Array]:
+    """Run one batch; outputs are copies."""
+    signature = backend.signature()
+    batch_rows = rows if signature.batchable else None
+    outputs = MemoryOutputs(signature, batch_rows, shelf, poison=poison)
+    key = None if shelf is None else ("inputs", id(arrays))
+    backend.run(MemoryInputs(arrays, rows if signature.batchable else 1, key), outputs)
+    return {name: values.copy() for name, values in outputs.finish().items()}
+
+
+def sizes(backend: Backend) -> tuple[int, ...]:
+    """Return the batch sizes to try."""
+    return (1, 2, 3, 7) if backend.signature().batchable else (1,)
+
+
+def check_signature(case: Case) -> None:
+    """The signature names each tensor once, with a KServe datatype and a sane shape."""
+    signature = case.load().signature()
+    for specs in (signature.inputs, signature.outputs):
+        names = [spec.name for spec in specs]
+        demand(len(set(names)) == len(names), f"tensor names repeat: {names}")
+        for spec in specs:
+            demand(spec.datatype in NUMPY_TYPES, f"{spec.name} is {spec.datatype}")
+            demand(all(d >= FREE for d in spec.shape), f"{spec.name} is {spec.shape}")
+            first_is_free = spec.shape[:1] == (FREE,)
+            demand(
+                first_is_free or not signature.batchable, f"{spec.name} has no batch dim"
+            )
+    demand(bool(signature.outputs), "the model has no output")
+
+
+def check_outputs(case: Case) -> None:
+    """Each output is filled exactly once, as declared, with the batch's rows."""
+    backend = case.load()
+    for rows in sizes(backend):
+        answer(backend, sample(backend, case, rows), rows)
+
+
+def check_every_value_is_written(case: Case) -> None:
+    """Two runs into differently poisoned memory give the same values."""
+    backend = case.load()
+    arrays = sample(backend, case, 3)
+    demand_equal(
+        answer(backend, arrays, 3),
+        answer(backend, arrays, 3, poison=0),
+        "an answer depends on what its memory held before",
+    )
+
+
+def check_rows_stand_alone(case: Case) -> None:
+    """A row's answer does not depend on its batch."""
+    backend = case.load()
+    if backend.signature().batchable:
+        reason = why_not_batchable(backend, sample(backend, case, 6))
+        demand(not reason, reason)
+
+
+def check_reused_memory(case: Case) -> None:
+    """New values in memory seen before are read, and its answers are right."""
+    backend = case.load()
+    arrays = sample(backend, case, 2)
+    shelf: Shelf = {}
+    for seed in (0, 1, 2, 3):
+        for name, values in sample(backend, case, 2, seed).items():
+            arrays[name][...] = values
+        reused = answer(backend, arrays, 2, shelf)
+        demand_equal(
+            reused, answer(backend, arrays, 2), "reused memory gave another answer"
+        )
+
+
+def check_changing_sizes(case: Case) -> None:
+    """Batches of changing size in memory seen before stay right."""
+    backend = case.load()
+    seen = {rows: sample(backend, case, rows) for rows in sizes(backend)}
+    shelves: dict[int, Shelf] = {rows: {} for rows in seen}
+    for _ in range(3):
+        for rows, arrays in seen.items():
+            kept = answer(backend, arrays, rows, shelves[rows])
+            demand_equal(kept, answer(backend, arrays, rows), f"{rows} rows went wrong")
+
+
+def check_inputs_are_left_alone(case: Case) -> None:
+    """Inputs are read-only, and hold the same values after a run."""
+    backend = case.load()
+    arrays = sample(backend, case, 3)
+    before = {name: values.copy() for name, values in arrays.items()}
+    for values in arrays.values():
+        values.setflags(write=False)
+    answer(backend, arrays, 3)
+    demand_equal(before, arrays, "a run changed its inputs")
+
+
+def check_scattered_inputs(case: Case) -> None:
+    """Inputs need not lie in one piece."""
+    backend = case.load()
+    arrays = sample(backend, case, 2)
+    apart = {
+        name: np.repeat(v, 2, axis=-1)[..., ::2] if v.ndim else v
+        for name, v in arrays.items()
+    }
+    demand_equal(
+        answer(backend, arrays, 2), answer(backend, apart, 2), "scattered inputs differ"
+    )
+
+
+def check_refuses(case: Case, content: bytes | None) -> None:
+    """Raise unless loading a file of this content (None: no file) raises ModelError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"broken{case.path.suffix}")
+        if content is not None:
+            path.write_bytes(content)
+        backend = case.make_backend()
+        try:
+            backend.load(path, case.options)
+        except ModelError as error:
+            demand(path.name in str(error), f"the refusal does not name the file: {error}")
+            backend.close()
+            return
+    raise ConformanceError("a broken file was loaded")
+
+
+def check_missing_file(case: Case) -> None:
+    """No file: ModelError."""
+    check_refuses(case, None)
+
+
+def check_empty_file(case: Case) -> None:
+    """A file of no bytes: ModelError."""
+    check_refuses(case, b"")
+
+
+def check_foreign_file(case: Case) -> None:
+    """A file of another format: ModelError."""
+    check_refuses(case, b"\x89 this is not a model \x00\xff" * 50)
+
+
+def check_cut_file(case: Case) -> None:
+    """A file cut in half: ModelError."""
+    content = case.path.read_bytes()
+    check_refuses(case, content[: len(content) // 2])
+
+
+def check_close(case: Case) -> None:
+    """A closed backend's answers remain, and another can load the model."""
+    backend = case.load()
+    arrays = sample(backend, case, 2)
+    before = answer(backend, arrays, 2)
+    backend.close()
+    after = case.load()
+    demand_equal(before, answer(after, arrays, 2), "a second load answers differently")
+    after.close()
+
+
+def demand_equal(a: Mapping[str, Array], b: Mapping[str, Array], promise: str) -> None:
+    """Raise ConformanceError unless two sets of tensors are equal, NaN included."""
+    for name in a:
+        is_float = np.issubdtype(a[name].dtype, np.floating)
+        equal = np.array_equal(a[name], b[name], equal_nan=is_float)
+        demand(equal, f"{promise} ({name})")
+
+
+CHECKS: dict[str, Callable[[Case], None]] = {
+    check.__name__.removeprefix("check_"): check
+    for check in (
+        check_signature,
+        check_outputs,
+        check_every_value_is_written,
+        check_rows_stand_alone,
+        check_reused_memory,
+        check_changing_sizes,
+        check_inputs_are_left_alone,
+        check_scattered_inputs,
+        check_missing_file,
+        check_empty_file,
+        check_foreign_file,
+        check_cut_file,
+        check_close,
+    )
+}
+
+
+def check_backend(
+    make_backend: Callable[[], Backend],
+    path: Path,
+    options: LoadOptions | None = None,
+    warmup: Warmup | None = None,
+) -> None:
+    """Run every check on one backend with one good model file."""
+    case = Case(make_backend, path, options or LoadOptions(), warmup)
+    for check in CHECKS.values():
+        check(case)
