@@ -1,0 +1,79 @@
+#include "front/snapshot.h"
+
+#include <array>
+
+namespace leeboard::front {
+namespace {
+
+constexpr std::array<const char*, batch::kReasons> kReasonNames = {
+    "invalid",     "rejected",    "deadline",   "cancelled",
+    "model_error", "worker_lost", "unavailable"};
+
+template <std::size_t N>
+std::vector<std::uint64_t> Values(const Histogram<N>& histogram) {
+  std::vector<std::uint64_t> values;
+  values.reserve(N + 2);
+  for (std::size_t i = 0; i <= N; ++i) {
+    values.push_back(histogram.bucket(i));
+  }
+  values.push_back(histogram.sum());
+  return values;
+}
+
+}  // namespace
+
+Counts CountsOf(const batch::VersionCounters& counters) {
+  Counts counts = {
+      {"requests_ok", counters.requests_ok.get()},
+      {"rows", counters.rows.get()},
+      {"batches", counters.batches.get()},
+      {"dead_rows_pruned", counters.dead_rows_pruned.get()},
+      {"dead_rows_computed", counters.dead_rows_computed.get()},
+      {"reruns", counters.reruns.get()},
+      {"worker_deaths", counters.worker_deaths.get()},
+      {"queued", counters.queued.get()},
+      {"open_batches", counters.open_batches.get()},
+      {"shapes", counters.shapes.get()},
+      {"input_bytes_used", counters.input_bytes_used.get()},
+      {"output_grants", counters.output_grants.get()},
+      {"workers", counters.workers.get()},
+  };
+  for (std::size_t i = 0; i < batch::kReasons; ++i) {
+    counts[std::string("failed_") + kReasonNames[i]] = counters.failed[i].get();
+  }
+  return counts;
+}
+
+Histograms HistogramsOf(const batch::VersionCounters& counters) {
+  return {{"queue", Values(counters.queue)},
+          {"compute", Values(counters.compute)},
+          {"total", Values(counters.total)},
+          {"batch_rows", Values(counters.batch_rows)}};
+}
+
+Counts CountsOf(const Server& server) {
+  const ServerCounters& counters = server.counters();
+  const http2::Counters& wire = server.wire_counters();
+  return {
+      {"requests", counters.requests.get()},
+      {"live_calls", counters.live_calls.get()},
+      {"unknown_model", counters.unknown_model.get()},
+      {"malformed", counters.malformed.get()},
+      {"connections", counters.connections.get()},
+      {"refused_connections", counters.refused_connections.get()},
+      {"calls_started", wire.calls_started.load(std::memory_order_relaxed)},
+      {"calls_finished", wire.calls_finished.load(std::memory_order_relaxed)},
+      {"calls_gone", wire.calls_gone.load(std::memory_order_relaxed)},
+      {"bytes_received", wire.bytes_received.load(std::memory_order_relaxed)},
+      {"bytes_sent", wire.bytes_sent.load(std::memory_order_relaxed)},
+      {"connections_abused", wire.connections_abused.load(std::memory_order_relaxed)},
+  };
+}
+
+std::vector<std::uint64_t> LatencyBounds() {
+  return {kLatencyBoundsNs.begin(), kLatencyBoundsNs.end()};
+}
+
+std::vector<std::uint64_t> RowBounds() { return {kRowBounds.begin(), kRowBounds.end()}; }
+
+}  // namespace leeboard::front

@@ -1,0 +1,150 @@
+"""The command line: ``leeboard serve`` and ``leeboard infer``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runtime import __version__
+from runtime.config import Batching, Config, Listen, Workers
+from runtime.errors import LeeboardError
+
+if TYPE_CHECKING:
+    from runtime.app import App
+
+app = typer.Typer(
+    help="Serve models, watch them, replace them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        print(f"leeboard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Serve models, watch them, replace them."""
+
+
+def show_table(running: App) -> None:
+    """Print what is served, where, and how."""
+    table = Table(title=f"leeboard {__version__}", title_justify="left")
+    for column in ("model", "version", "state", "batch", "workers", "loaded in", "notes"):
+        table.add_column(column, overflow="fold")
+    for version in running.manager.versions:
+        loaded = version.loaded
+        notes = "; ".join(loaded.report.notes) if loaded else version.reason
+        table.add_row(
+            version.source.name,
+            version.source.version,
+            version.state.name,
+            str(version.max_batch_size) if version.max_batch_size else "no",
+            str(sum(i.serving for i in version.instances)),
+            f"{loaded.load_s:.2f} s" if loaded else "-",
+            notes,
+        )
+    console.print(table)
+    host = running.config.listen.host
+    http = running.endpoint.port if running.endpoint else 0
+    console.print(f"gRPC {host}:{running.plane.port}   metrics http://{host}:{http}/metrics")
+
+
+@app.command()
+def serve(
+    path: Annotated[Path, typer.Argument(help="A model file, or a folder MODEL/VERSION/.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    grpc_port: Annotated[int, typer.Option(help="KServe v2 gRPC; 0 takes a free one.")] = 8001,
+    http_port: Annotated[int, typer.Option(help="Metrics and probes; 0 is free.")] = 8002,
+    max_batch_size: Annotated[
+        int | None, typer.Option(help="Rows of a batch; 0 is none. Default: 64 if proven.")
+    ] = None,
+    max_queue_delay_us: Annotated[
+        int, typer.Option(help="How long a batch may be held back to fill up.")
+    ] = 0,
+    max_queue_size: Annotated[
+        int, typer.Option(help="Requests of a model that may wait for a worker.")
+    ] = Batching().max_queue_size,
+    instances: Annotated[int, typer.Option(help="Worker processes of each model.")] = 1,
+    threads: Annotated[int, typer.Option(help="Compute threads of each worker.")] = 1,
+    warmup: Annotated[
+        Path | None, typer.Option(help=".npz with inputs for the load check.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written, as JSON, once models are ready.")
+    ] = None,
+    exit_timeout: Annotated[
+        float, typer.Option(help="Seconds that a stop waits for requests in flight.")
+    ] = 30.0,
+    strict: Annotated[
+        bool, typer.Option(help="End with an error if any model cannot be loaded.")
+    ] = False,
+) -> None:
+    """Serve the models at PATH until Ctrl-C; a second Ctrl-C does not wait."""
+    from runtime.app import serve as run
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    config = Config(
+        path=path,
+        listen=Listen(host, grpc_port, http_port),
+        batching=Batching(max_batch_size, max_queue_delay_us, max_queue_size),
+        workers=Workers(instances, threads),
+        warmup=warmup,
+        ready_file=ready_file,
+        exit_timeout_s=exit_timeout,
+        strict=strict,
+    )
+    raise typer.Exit(run(config, show_table))
+
+
+@app.command()
+def infer(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    inputs: Annotated[
+        list[str],
+        typer.Option("--input", "-i", help="NAME=@FILE.npy, or NAME=JSON like x=[[1,2]]."),
+    ],
+    url: Annotated[str, typer.Option(help="The server's gRPC address.")] = "127.0.0.1:8001",
+    version: Annotated[str, typer.Option(help="A version; default: the server's.")] = "",
+    output: Annotated[
+        list[str] | None, typer.Option("--output", "-o", help="NAME=@FILE.npy to save one.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 60.0,
+) -> None:
+    """Ask a model once and print its outputs."""
+    from runtime.client import ask, save_outputs, show_outputs
+
+    answer = ask(url, model, version, inputs, timeout)
+    show_outputs(answer)
+    save_outputs(answer, output or [])
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and exit status 1."""
+    try:
+        app()
+    except LeeboardError as error:
+        console.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Asks a running server once: what ``leeboard infer`` does.
+
+A plain gRPC client on the project's own messages, so it works against any KServe v2
+server that answers ModelMetadata.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime.backends.base import FREE, Array
+from runtime.backends.datatypes import NUMPY_TYPES, bf16_from_float, float_from_bf16
+from runtime.errors import ConfigError, ServerError
+from runtime.messages import (
+    ModelInferRequest,
+    ModelInferResponse,
+    ModelMetadataRequest,
+    ModelMetadataResponse,
+)
+from runtime.rawbytes import pack_elements, unpack_elements
+
+SERVICE = "/inference.GRPCInferenceService/"
+UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Outputs of one inference, by name, and who answered."""
+
+    model: str
+    version: str
+    outputs: dict[str, Array]
+
+
+def ask(url: str, model: str, version: str, inputs: list[str], timeout_s: float) -> Answer:
+    """Read the model's metadata, send the inputs, and return the outputs.
+
+    `inputs` are ``NAME=@FILE.npy`` or ``NAME=JSON``. Raises ConfigError for inputs that do
+    not fit the model and ServerError with the server's code and words.
+    """
+    import grpc
+
+    with grpc.insecure_channel(url, options=UNLIMITED) as channel:
+
+        def call(method: str, request: Any, response: type[Any]) -> Any:
+            invoke = channel.unary_unary(
+                SERVICE + method,
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=response.FromString,
+            )
+            try:
+                return invoke(request, timeout=timeout_s)
+            except grpc.RpcError as error:
+                code = error.code().name
+                raise ServerError(f"{url} answered {code}: {error.details()}") from error
+
+        wanted = ModelMetadataRequest(name=model, version=version)
+        metadata = call("ModelMetadata", wanted, ModelMetadataResponse)
+        request = make_request(metadata, version, inputs)
+        return read_answer(call("ModelInfer", request, ModelInferResponse))
+
+
+def make_request(metadata: Any, version: str, inputs: list[str]) -> Any:
+    """Return the ModelInferRequest for inputs as a person typed them."""
+    request = ModelInferRequest(model_name=metadata.name, model_version=version)
+    declared = {tensor.name: tensor for tensor in metadata.inputs}
+    for text in inputs:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigError(f"--input {text!r} has no '='; give NAME=@FILE.npy or NAME=JSON")
+        if name not in declared:
+            raise ConfigError(
+                f"{metadata.name} has no input {name!r}; its inputs are "
+                + ", ".join(repr(known) for known in declared)
+            )
+        tensor = declared[name]
+        array = fit(name, read_value(name, value), list(tensor.shape))
+        request.inputs.add(name=name, datatype=tensor.datatype, shape=array.shape)
+        request.raw_input_contents.append(to_raw(name, array, tensor.datatype))
+    return request
+
+
+def read_value(name: str, value: str) -> Array:
+    """Return the array behind ``@FILE.npy`` or a JSON text."""
+    try:
+        if value.startswith("@"):
+            array: Array = np.load(Path(value[1:]), allow_pickle=False)
+        else:
+            array = np.asarray(json.loads(value))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--input {name}: {error}") from error
+    return array
+
+
+def fit(name: str, array: Array, shape: list[int]) -> Array:
+    """Give an array the batch dimension that the model has and the person left out."""
+    if len(array.shape) == len(shape) - 1 and shape[0] == FREE:
+        array = array[np.newaxis]
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (FREE, size) for wanted, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ConfigError(
+            f"--input {name} has shape {list(array.shape)}, the model expects {shape}"
+        )
+    return array
+
+
+def to_raw(name: str, array: Array, datatype: str) -> bytes:
+    """Return an array in the raw layout of its datatype."""
+    if datatype == "BYTES":
+        return pack_elements(array)
+    try:
+        if datatype == "BF16":
+            return bf16_from_float(array.astype(np.float32)).tobytes()
+        return np.ascontiguousarray(array, NUMPY_TYPES[datatype]).tobytes()
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"--input {name} does not convert to {datatype}: {error}") from error
+
+
+def from_raw(raw: bytes, datatype: str, shape: tuple[int, ...]) -> Array:
+    """Return the array that raw bytes hold; BF16 becomes FP32."""
+    if datatype == "BYTES":
+        return unpack_elements(memoryview(raw), 0, prod(shape)).reshape(shape)
+    array: Array = np.frombuffer(raw, NUMPY_TYPES[datatype]).reshape(shape)
+    return float_from_bf16(array) if datatype == "BF16" else array
+
+
+def read_answer(response: Any) -> Answer:
+    """Return a response's outputs as arrays."""
+    pairs = zip(response.outputs, response.raw_output_contents, strict=True)
+    outputs = {
+        tensor.name: from_raw(raw, tensor.datatype, tuple(tensor.shape))
+        for tensor, raw in pairs
+    }
+    return Answer(response.model_name, response.model_version, outputs)
+
+
+def show_outputs(answer: Answer) -> None:
+    """Print the outputs as a person reads arrays."""
+    sys.stdout.write(f"{answer.model} version {answer.version}\n")
+    for name, array in answer.outputs.items():
+        sys.stdout.write(f"{name} {array.dtype} {list(array.shape)}\n{array}\n")
+
+
+def save_outputs(answer: Answer, wanted: list[str]) -> None:
+    """Save outputs named as ``NAME=@FILE.npy``."""
+    for text in wanted:
+        name, _, file = text.partition("=@")
+        if name not in answer.outputs or not file:
+            raise ConfigError(
+                f"--output {text!r} names no output; give NAME=@FILE.npy with one of "
+                + ", ".join(repr(known) for known in answer.outputs)
+            )
+        np.save(Path(file), answer.outputs[name], allow_pickle=False)

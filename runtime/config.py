@@ -1,0 +1,88 @@
+"""What a person can choose, as frozen data. Only `app` and `cli` see a whole Config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import ConfigError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the server listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    grpc_port: int = 8001
+    http_port: int = 8002
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the front end: messages, budgets, connections, streams."""
+
+    max_message_bytes: int = 256 * MIB
+    connection_budget_bytes: int = 512 * MIB
+    server_budget_bytes: int = 1024 * MIB
+    max_connections: int = 4096
+    max_concurrent_streams: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How requests of one version become batches.
+
+    `max_batch_size` None lets the model decide (64 where batching is proven, else 0);
+    `max_queue_size` bounds the requests that wait for a worker.
+    """
+
+    max_batch_size: int | None = None
+    max_queue_delay_us: int = 0
+    max_queue_size: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Worker processes of each version and the memory they share with the front end."""
+
+    instances: int = 1
+    threads: int = 1
+    input_bytes: int = 512 * MIB
+    output_bytes: int = 512 * MIB
+    load_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of it."""
+
+    path: Path
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    batching: Batching = Batching()
+    workers: Workers = Workers()
+    warmup: Path | None = None
+    cache_dir: Path | None = None
+    ready_file: Path | None = None
+    exit_timeout_s: float = 30.0
+    strict: bool = False
+
+
+def check(config: Config) -> None:
+    """Raise ConfigError, naming the option, when a number makes no sense."""
+    batching, workers = config.batching, config.workers
+    size = batching.max_batch_size
+    bounds = (
+        ("--max-batch-size", 0 if size is None else size, 0, 4096),
+        ("--max-queue-delay-us", batching.max_queue_delay_us, 0, 60_000_000),
+        ("--max-queue-size", batching.max_queue_size, 1, 1_000_000),
+        ("--instances", workers.instances, 1, 256),
+        ("--threads", workers.threads, 1, 1024),
+        ("--grpc-port", config.listen.grpc_port, 0, 65535),
+        ("--http-port", config.listen.http_port, 0, 65535),
+    )
+    for option, value, lowest, highest in bounds:
+        if not lowest <= value <= highest:
+            raise ConfigError(f"{option} is {value}; it must be {lowest} to {highest}")

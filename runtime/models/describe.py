@@ -1,0 +1,96 @@
+"""What the server tells about itself and its models: metadata and configuration.
+
+Made once for each version and answered by the data plane from bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime import __version__
+from runtime.backends.base import Signature, TensorSpec
+from runtime.messages import (
+    DataType,
+    ModelConfigResponse,
+    ModelMetadataResponse,
+    ServerMetadataResponse,
+)
+
+EXTENSIONS = ("model_repository", "binary_tensor_data", "model_configuration",
+              "schedule_policy", "parameters", "statistics")  # fmt: skip
+"""Only what works: "statistics" makes perf_analyzer ask for ModelStatistics."""
+
+CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Serialised answers about one version."""
+
+    metadata: bytes
+    config: bytes
+
+
+def server_metadata() -> bytes:
+    """Return the serialised ServerMetadataResponse."""
+    answer = ServerMetadataResponse(
+        name="leeboard", version=__version__, extensions=EXTENSIONS
+    )
+    return bytes(answer.SerializeToString())
+
+
+def row_dims(spec: TensorSpec, batched: bool) -> tuple[int, ...]:
+    """Return the dims of one row: the shape without its batch dimension."""
+    return spec.shape[1:] if batched else spec.shape
+
+
+def describe(
+    name: str,
+    version: str,
+    signature: Signature,
+    max_batch_size: int,
+    max_queue_delay_us: int,
+    instances: int,
+) -> Description:
+    """Return metadata and configuration of one version.
+
+    With batching, shapes in the metadata begin with -1 and the configuration's dims leave
+    the batch out, as Triton does; clients rely on that.
+    """
+    batched = max_batch_size > 0
+    metadata = ModelMetadataResponse(
+        name=name, versions=[version], platform=signature.platform
+    )
+    for target, specs in (
+        (metadata.inputs, signature.inputs),
+        (metadata.outputs, signature.outputs),
+    ):
+        for spec in specs:
+            target.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)
+    answer = ModelConfigResponse()
+    config = answer.config
+    config.name, config.platform = name, signature.platform
+    config.backend = signature.platform.partition("_")[0]
+    config.max_batch_size = max_batch_size
+    config.version_policy.latest.num_versions = 1
+    group = config.instance_group.add(name=name, count=instances)
+    group.kind = group.Kind.Value("KIND_CPU")
+    if batched:
+        config.dynamic_batching.max_queue_delay_microseconds = max_queue_delay_us
+    add_tensors(config.input, signature.inputs, batched)
+    add_tensors(config.output, signature.outputs, batched)
+    return Description(
+        bytes(metadata.SerializeToString()), bytes(answer.SerializeToString())
+    )
+
+
+def add_tensors(target: object, specs: Sequence[TensorSpec], batched: bool) -> None:
+    """Add the config's entry of each tensor."""
+    for spec in specs:
+        data_type = CONFIG_TYPES.get(spec.datatype, f"TYPE_{spec.datatype}")
+        target.add(  # type: ignore[attr-defined]
+            name=spec.name,
+            data_type=DataType.Value(data_type),
+            dims=row_dims(spec, batched),
+        )

@@ -1,0 +1,32 @@
+"""Decisions about versions, as pure functions."""
+
+from __future__ import annotations
+
+from runtime.backends.load_check import LoadReport
+
+DEFAULT_BATCH = 64
+"""Rows of a batch where a model does not say and nobody chose."""
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 30.0
+
+
+def requested_batch(chosen: int | None) -> int:
+    """Return the batch size that the load check should prove."""
+    return DEFAULT_BATCH if chosen is None else chosen
+
+
+def batch_size(chosen: int | None, report: LoadReport) -> int:
+    """Return the batch size to serve with: 0 unless the load check proved batching."""
+    return requested_batch(chosen) if report.batchable else 0
+
+
+def restart_pause_s(failures: int) -> float:
+    """Return how long to wait before a worker is started again.
+
+    `failures` counts the deaths and failed starts since a worker last served; the first
+    restart comes at once, then the pause doubles up to half a minute.
+    """
+    if failures <= 1:
+        return 0.0
+    return min(FIRST_PAUSE_S * 2.0 ** min(failures - 2, 20), LONGEST_PAUSE_S)

@@ -1,0 +1,131 @@
+# csrc/front, csrc/batch and csrc/route as Cython sees them. C++ does not throw; standard
+# containers may.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+from libcpp.map cimport map as cmap
+from libcpp.memory cimport shared_ptr, unique_ptr
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+from runtime.native.wire cimport DType, DTypeFromName, Status, string_view
+
+cdef extern from "wire/tensor_rows.h" namespace "leeboard::wire" nogil:
+    cdef cppclass Shape:
+        int64_t* begin "dims.begin" () noexcept
+        uint8_t rank
+
+    cdef cppclass TensorSpec:
+        string name
+        DType dtype
+        Shape shape
+
+cdef extern from "route/table.h" namespace "leeboard::route" nogil:
+    cdef cppclass Signature:
+        string model
+        uint32_t max_batch_size
+        vector[TensorSpec] inputs
+        vector[TensorSpec] outputs
+        cbool has_bytes_input
+
+    cdef enum VersionState "leeboard::route::State":
+        pass
+
+    cdef cppclass Version:
+        string model
+        string version
+        VersionState state
+        string reason
+        Signature signature
+        string metadata
+        string config
+        void* context
+
+    cdef cppclass CTable "leeboard::route::Table":
+        void Add(shared_ptr[const Version] version) except +
+        void set_server_metadata(string message) noexcept
+        void set_ready(cbool ready) noexcept
+
+cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
+    cdef cppclass VersionCounters:
+        pass
+
+    cdef cppclass QueueOptions:
+        string model
+        string version
+        string label
+        int64_t max_queue_delay
+        uint32_t max_queue_size
+        uint64_t input_bytes
+        uint32_t max_shapes
+
+    cdef cppclass VersionQueue:
+        VersionCounters& counters() noexcept
+        int inputs_fd() noexcept
+        uint64_t input_bytes() noexcept
+
+    cdef cppclass CWorkerLink "leeboard::batch::WorkerLink":
+        @staticmethod
+        Status Create(uint64_t output_bytes, unique_ptr[CWorkerLink]* out) except +
+        int control_fd() noexcept
+        int outputs_fd() noexcept
+        int bell_fd() noexcept
+        int front_bell_fd() noexcept
+        int worker_passing_fd() noexcept
+        uint64_t output_bytes() noexcept
+        void CloseWorkerEnds() noexcept
+        void SetProcess(int pid, int pidfd) noexcept
+
+cdef extern from "front/served.h" namespace "leeboard::front" nogil:
+    cdef cppclass CServed "leeboard::front::Served":
+        Signature signature
+        unique_ptr[VersionQueue] queue
+
+        @staticmethod
+        Status Create(Signature signature, QueueOptions options,
+                      shared_ptr[CServed]* out) except +
+
+cdef extern from "http2/connection.h" namespace "leeboard::http2" nogil:
+    cdef cppclass Limits:
+        uint32_t max_message_bytes
+        uint64_t connection_budget_bytes
+        uint64_t server_budget_bytes
+        uint32_t max_concurrent_streams
+
+cdef extern from "front/server.h" namespace "leeboard::front" nogil:
+    cdef cppclass ServerOptions:
+        string host
+        uint16_t port
+        Limits limits
+        uint32_t max_connections
+
+    cdef enum NoticeKind "leeboard::front::Notice::Kind":
+        pass
+
+    cdef cppclass Notice:
+        NoticeKind kind
+        uint64_t worker
+        string text
+
+    cdef cppclass CServer "leeboard::front::Server":
+        CServer(ServerOptions options) except +
+        Status Start() except +
+        void Stop() noexcept
+        uint16_t port() noexcept
+        void SetTable(shared_ptr[const CTable] table) except +
+        void AddServed(shared_ptr[CServed] served) except +
+        uint64_t AddWorker(shared_ptr[CServed] served,
+                           unique_ptr[CWorkerLink] link) except +
+        void RemoveWorker(uint64_t worker) except +
+        void FailWaiting(shared_ptr[CServed] served, string reason) except +
+        void BeginDrain() except +
+        int notices_fd() noexcept
+        vector[Notice] TakeNotices() except +
+
+cdef extern from "front/snapshot.h" namespace "leeboard::front" nogil:
+    cmap[string, uint64_t] CountsOf(const VersionCounters& counters) except +
+    cmap[string, vector[uint64_t]] HistogramsOf(const VersionCounters& counters) except +
+    cmap[string, uint64_t] ServerCounts "leeboard::front::CountsOf" (
+        const CServer& server) except +
+    vector[uint64_t] LatencyBounds() except +
+    vector[uint64_t] RowBounds() except +

@@ -1,0 +1,132 @@
+# distutils: language = c++
+"""The worker's side of the hand-over: take a batch, describe its outputs, publish it."""
+
+from cpython.buffer cimport PyBUF_READ, PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.string cimport memcpy
+
+from runtime.native.status cimport check
+
+NOTHING = 1
+STOPPED = 2
+
+
+cdef class WorkerPort:
+    """A worker's port; one thread of the worker uses it.
+
+    After `take` returned 0 the attributes describe the claimed batch until it is
+    published. Memory views stay valid for the life of the port; those of `grow` until the
+    next `grow`.
+    """
+
+    cdef CWorkerPort _port
+    cdef Claim _claim
+    cdef const BatchHeader* _header
+    cdef const LayoutRecord* _layout
+    cdef readonly unsigned int rows
+    cdef readonly unsigned int layout_id
+    cdef readonly unsigned long long output_offset
+    cdef readonly unsigned long long output_capacity
+
+    def __init__(self, fds, input_bytes, output_bytes):
+        cdef WorkerFds native
+        cdef RegionSizes sizes
+        native.control = fds["control"]
+        native.inputs = fds["inputs"]
+        native.outputs = fds["outputs"]
+        native.bell = fds["bell"]
+        native.front_bell = fds["front_bell"]
+        native.passing = fds["passing"]
+        sizes.inputs = input_bytes
+        sizes.outputs = output_bytes
+        check(CWorkerPort.Open(native, sizes, &self._port))
+
+    def inputs(self):
+        return PyMemoryView_FromMemory(
+            <char*>self._port.inputs(), <Py_ssize_t>self._port.inputs_size(), PyBUF_READ)
+
+    def outputs(self):
+        return PyMemoryView_FromMemory(
+            <char*>self._port.outputs(), <Py_ssize_t>self._port.outputs_size(), PyBUF_WRITE)
+
+    def take(self, int timeout_ms, int watch):
+        cdef int taken
+        with nogil:
+            taken = <int>self._port.Take(timeout_ms, watch, &self._claim)
+        if taken == 0:
+            self._header = &self._port.header(self._claim)
+            self._layout = &self._port.layout(self._header[0])
+            self.rows = self._claim.rows
+            self.layout_id = self._layout.layout_id
+            self.output_offset = self._header.output_offset
+            self.output_capacity = self._header.output_capacity
+        return taken
+
+    def segments(self):
+        """Return (offset, capacity, rows, bytes_capacity) of each part of the batch."""
+        cdef list parts = []
+        cdef unsigned int begin = 0
+        cdef unsigned int end
+        cdef unsigned int index = 0
+        cdef const Segment* segment
+        while begin < self.rows:
+            segment = &(<BatchHeader*>self._header).segments()[index]
+            end = min(RowEnd(segment[0]), self.rows)
+            parts.append((segment.offset, segment.capacity, end - begin,
+                          segment.bytes_capacity))
+            begin = end
+            index += 1
+        return parts
+
+    def layout(self):
+        """Return (batched, [(dtype, dims of a row, bytes of a row), ...])."""
+        cdef list inputs = []
+        cdef InputRecord* record
+        for index in range(self._layout.input_count):
+            record = &(<LayoutRecord*>self._layout).inputs_data()[index]
+            dims = tuple([record.begin_dims()[i] for i in range(record.rank)])
+            inputs.append((record.dtype, dims, record.row_bytes))
+        return self._layout.batched != 0, inputs
+
+    def set_output(self, unsigned int index, unsigned long long offset,
+                   unsigned long long size, tuple dims):
+        cdef OutputRecord* record = &self._port.record().outputs_data()[index]
+        record.offset = offset
+        record.size = size
+        record.rank = len(dims)
+        for axis, dim in enumerate(dims):
+            record.begin_dims()[axis] = dim
+
+    def grow(self, unsigned long long size):
+        """Return writable memory for all outputs of this batch, in place of what was granted."""
+        cdef unsigned char* memory = NULL
+        check(self._port.GrowOutputs(size, &memory))
+        return PyMemoryView_FromMemory(<char*>memory, <Py_ssize_t>size, PyBUF_WRITE)
+
+    def publish(self, unsigned int output_count, bint grown, long long began_at,
+                long long ended_at):
+        cdef Completion* record = self._port.record()
+        record.seq = self._claim.seq
+        record.code = 0
+        record.output_count = output_count
+        record.has_own_region = grown
+        record.claimed_at = self._claim.claimed_at
+        record.run_began_at = began_at
+        record.run_ended_at = ended_at
+        self._port.Publish()
+
+    def fail(self, unsigned int code, bytes message):
+        cdef Completion* record = self._port.record()
+        cdef size_t size = min(<size_t>len(message), <size_t>980)
+        record.seq = self._claim.seq
+        record.code = code
+        record.output_count = 0
+        record.has_own_region = 0
+        memcpy(record.message_data(), <const char*>message, size)
+        record.message_data()[size] = 0
+        self._port.Publish()
+
+
+def monotonic_ns():
+    """Return nanoseconds on the clock that batches are timed with."""
+    return MonotonicNow()

@@ -1,0 +1,16 @@
+# A version's queue, for the modules that pass it on.
+
+from libcpp.memory cimport shared_ptr, unique_ptr
+
+from runtime.native.plane cimport CServed, CWorkerLink
+
+
+cdef class Served:
+    cdef shared_ptr[CServed] _served
+
+
+cdef class WorkerLink:
+    cdef unique_ptr[CWorkerLink] _link
+    cdef readonly dict fds
+
+    cdef unique_ptr[CWorkerLink] take(self) except *

@@ -1,0 +1,111 @@
+# distutils: language = c++
+"""The data plane's server: one C++ I/O thread behind a few commands.
+
+Every method returns at once; the I/O thread takes commands in order. `notices_fd` becomes
+readable when `take_notices` has something to tell.
+"""
+
+from libcpp.memory cimport make_shared, shared_ptr, unique_ptr
+from libcpp.utility cimport move
+from libcpp.vector cimport vector
+
+from runtime.native.plane cimport (
+    CServer,
+    CTable,
+    Notice,
+    ServerCounts,
+    ServerOptions,
+    Version,
+    VersionState,
+)
+from runtime.native.served cimport Served, WorkerLink
+from runtime.native.status cimport check
+
+cdef tuple KINDS = ("worker broken", "drained")
+
+
+cdef class Table:
+    """A snapshot of all that is served; built once, then handed to a Server."""
+
+    cdef shared_ptr[CTable] _table
+
+    def __init__(self, server_metadata, ready):
+        self._table = make_shared[CTable]()
+        self._table.get().set_server_metadata(server_metadata)
+        self._table.get().set_ready(ready)
+
+    def add(self, entry, Served served):
+        cdef shared_ptr[Version] version = make_shared[Version]()
+        version.get().model = entry.model.encode()
+        version.get().version = entry.version.encode()
+        version.get().state = <VersionState><int>entry.state
+        version.get().reason = entry.reason.encode()
+        version.get().metadata = entry.metadata
+        version.get().config = entry.config
+        if served is not None:
+            version.get().signature = served._served.get().signature
+            version.get().context = served._served.get().queue.get()
+        self._table.get().Add(<shared_ptr[const Version]>version)
+
+
+cdef class Server:
+    """The I/O thread with its listening socket."""
+
+    cdef unique_ptr[CServer] _server
+
+    def __init__(self, options):
+        cdef ServerOptions native
+        native.host = options.host.encode()
+        native.port = options.port
+        native.max_connections = options.max_connections
+        native.limits.max_message_bytes = options.max_message_bytes
+        native.limits.connection_budget_bytes = options.connection_budget_bytes
+        native.limits.server_budget_bytes = options.server_budget_bytes
+        native.limits.max_concurrent_streams = options.max_concurrent_streams
+        self._server.reset(new CServer(native))
+
+    def start(self):
+        check(self._server.get().Start())
+
+    def stop(self):
+        with nogil:
+            self._server.get().Stop()
+
+    @property
+    def port(self):
+        return self._server.get().port()
+
+    def set_table(self, Table table not None):
+        self._server.get().SetTable(<shared_ptr[const CTable]>table._table)
+
+    def add_served(self, Served served not None):
+        self._server.get().AddServed(served._served)
+
+    def add_worker(self, Served served not None, WorkerLink link not None):
+        return self._server.get().AddWorker(served._served, link.take())
+
+    def remove_worker(self, worker):
+        self._server.get().RemoveWorker(worker)
+
+    def fail_waiting(self, Served served not None, reason):
+        self._server.get().FailWaiting(served._served, reason.encode())
+
+    def begin_drain(self):
+        self._server.get().BeginDrain()
+
+    @property
+    def notices_fd(self):
+        return self._server.get().notices_fd()
+
+    def take_notices(self):
+        cdef vector[Notice] notices = self._server.get().TakeNotices()
+        cdef list taken = []
+        cdef bytes text
+        for index in range(notices.size()):
+            text = notices[index].text
+            taken.append((KINDS[<int>notices[index].kind], notices[index].worker,
+                          text.decode()))
+        return taken
+
+    def counts(self):
+        return dict(ServerCounts(self._server.get()[0]))

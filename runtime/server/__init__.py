@@ -1,0 +1,1 @@
+"""What the front process serves beside inference: metrics and probes over HTTP."""

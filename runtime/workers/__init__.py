@@ -1,0 +1,1 @@
+"""Worker processes: one runs one instance of one version, and nothing else."""

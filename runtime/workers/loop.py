@@ -1,0 +1,59 @@
+"""The loop of a worker: claim the oldest batch, run it, publish its outputs."""
+
+from __future__ import annotations
+
+import logging
+
+from runtime.backends.base import Backend, Signature
+from runtime.errors import LeeboardError
+from runtime.native.port import NOTHING, STOPPED, WorkerPort, monotonic_ns
+from runtime.workers.slots import InputReader, SlotOutputs
+
+logger = logging.getLogger(__name__)
+
+WAIT_MS = 100
+"""Longest sleep between two looks at the page: what a lost bell may cost."""
+
+INTERNAL = 13
+
+
+class BatchLoop:
+    """Runs batches of one port on one backend, in the calling thread."""
+
+    def __init__(
+        self, port: WorkerPort, backend: Backend, signature: Signature, batched: bool
+    ) -> None:
+        self._port = port
+        self._backend = backend
+        self._inputs = InputReader(port, signature)
+        self._outputs = SlotOutputs(port, signature, batched)
+
+    def run(self, watch: int) -> None:
+        """Serve until the descriptor `watch` becomes readable or hangs up."""
+        port = self._port
+        while True:
+            taken = port.take(WAIT_MS, watch)
+            if taken == STOPPED:
+                return
+            if taken != NOTHING:
+                self.run_batch()
+
+    def run_batch(self) -> None:
+        """Run the batch that the port has claimed and publish what came of it."""
+        port = self._port
+        try:
+            inputs = self._inputs.read()
+            outputs = self._outputs
+            outputs.begin()
+            began = monotonic_ns()
+            self._backend.run(inputs, outputs)
+            ended = monotonic_ns()
+            count = outputs.finish()
+        except LeeboardError as error:
+            port.fail(INTERNAL, str(error).encode())
+        except Exception as error:
+            # A thread loop's edge: whatever a backend raises is the batch's failure, not ours.
+            logger.exception("the backend raised an unexpected error")
+            port.fail(INTERNAL, f"{type(error).__name__}: {error}".encode())
+        else:
+            port.publish(count, outputs.grown, began, ended)

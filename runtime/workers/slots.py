@@ -1,0 +1,263 @@
+"""A claimed batch as a backend sees it: input views and output memory of a port.
+
+Views are made once for each place in shared memory and kept, because a small model runs
+in less time than it takes to make them. Input views are read-only and map the front end's
+memory; a batch that lies in several segments is gathered into private memory first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from runtime.backends.base import FREE, Array, Signature, TensorSpec
+from runtime.backends.datatypes import NUMPY_TYPES
+from runtime.errors import ModelError
+from runtime.native.port import WorkerPort
+from runtime.rawbytes import pack_elements, unpack_elements
+
+CACHED_VIEWS = 512
+ALIGNMENT = 64
+
+
+class ViewCache(OrderedDict[Hashable, Any]):
+    """The most recently used views; the oldest goes when there are too many."""
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Remember a value, forgetting the oldest one beyond the bound."""
+        self[key] = value
+        if len(self) > CACHED_VIEWS:
+            self.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InputLayout:
+    """One input of a shape: its name, datatype, row dims and row size in bytes."""
+
+    name: str
+    datatype: str
+    dims: tuple[int, ...]
+    row_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All inputs of one shape, in the model's order."""
+
+    batched: bool
+    inputs: tuple[InputLayout, ...]
+
+    def shape(self, item: InputLayout, rows: int) -> tuple[int, ...]:
+        """Return the tensor's shape for a batch of `rows`."""
+        return (rows, *item.dims) if self.batched else item.dims
+
+
+class SlotInputs:
+    """The inputs of one batch; see `runtime.backends.base.Inputs`."""
+
+    __slots__ = ("_arrays", "key", "rows")
+
+    def __init__(self, arrays: dict[str, Array], rows: int, key: Hashable | None) -> None:
+        self._arrays = arrays
+        self.rows = rows
+        self.key = key
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+
+class InputReader:
+    """Turns claims into `SlotInputs`."""
+
+    def __init__(self, port: WorkerPort, signature: Signature) -> None:
+        self._port = port
+        self._specs = signature.inputs
+        self._memory = port.inputs()
+        self._layouts: dict[int, Layout] = {}
+        self._views = ViewCache()
+
+    def read(self) -> SlotInputs:
+        """Return the inputs of the batch that the port has claimed."""
+        port = self._port
+        segments = port.segments()
+        if len(segments) > 1:
+            return self._gather(segments)
+        offset, capacity, rows, room = segments[0]
+        key = (offset, rows, port.layout_id)
+        inputs = self._views.get(key)
+        if inputs is not None:
+            return inputs
+        layout = self._layout()
+        arrays = self._arrays(layout, offset, capacity, rows, room)
+        has_bytes = any(item.datatype == "BYTES" for item in layout.inputs)
+        inputs = SlotInputs(arrays, port.rows, None if has_bytes else key)
+        if not has_bytes:  # BYTES elements are copied out, so their view serves one batch.
+            self._views.keep(key, inputs)
+        return inputs
+
+    def _layout(self) -> Layout:
+        layout = self._layouts.get(self._port.layout_id)
+        if layout is None:
+            batched, records = self._port.layout()
+            items = tuple(
+                InputLayout(spec.name, spec.datatype, dims, row_bytes)
+                for spec, (_, dims, row_bytes) in zip(self._specs, records, strict=True)
+            )
+            layout = self._layouts[self._port.layout_id] = Layout(batched, items)
+        return layout
+
+    def _gather(self, segments: list[tuple[int, int, int, int]]) -> SlotInputs:
+        layout = self._layout()
+        parts = [self._arrays(layout, *segment) for segment in segments]
+        arrays = {
+            item.name: np.concatenate([part[item.name] for part in parts])
+            for item in layout.inputs
+        }
+        return SlotInputs(arrays, self._port.rows, None)
+
+    def _arrays(
+        self, layout: Layout, offset: int, capacity: int, rows: int, room: int
+    ) -> dict[str, Array]:
+        arrays: dict[str, Array] = {}
+        for item in layout.inputs:
+            shape = layout.shape(item, rows)
+            if item.datatype == "BYTES":
+                flat = unpack_elements(self._memory, offset, prod(shape))
+                size = room
+            else:
+                dtype = NUMPY_TYPES[item.datatype]
+                flat = np.frombuffer(self._memory, dtype, prod(shape), offset)
+                size = item.row_bytes * capacity
+            arrays[item.name] = flat.reshape(shape)
+            offset += -(-size // ALIGNMENT) * ALIGNMENT
+        return arrays
+
+
+class SlotOutputs:
+    """Where one batch's outputs go; see `runtime.backends.base.Outputs`.
+
+    One object serves batch after batch. Outputs are laid down one behind the other in the
+    memory that the batch was granted; when they do not fit, all of them move to a region
+    that the worker makes and sends, and the front end grants more the next time.
+    """
+
+    def __init__(self, port: WorkerPort, signature: Signature, batched: bool) -> None:
+        self._port = port
+        self._specs = {spec.name: (i, spec) for i, spec in enumerate(signature.outputs)}
+        self._batched = batched
+        self._memory = port.outputs()
+        self._views = ViewCache()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the batch that the port has claimed."""
+        port = self._port
+        self._at = port.output_offset
+        self._end = port.output_offset + port.output_capacity
+        self._done: set[str] = set()
+        self._placed: list[tuple[int, Array | bytes, tuple[int, ...]]] = []
+        self.grown = False
+        self.key: Hashable | None = port.output_offset
+
+    def reserve(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return writable memory for one output."""
+        index, spec = self._check(name, shape)
+        if spec.datatype == "BYTES":
+            raise ModelError(f"output {name!r} is BYTES, which has no fixed size; write it")
+        dtype = NUMPY_TYPES[spec.datatype]
+        size = prod(shape) * dtype.itemsize
+        if self._at + size > self._end or self.grown:
+            # Laid down at the end, when the size of all outputs is known.
+            self.key = None
+            self.grown = True
+            array: Array = np.empty(shape, dtype)
+            self._placed.append((index, array, shape))
+            return array
+        offset = self._advance(size)
+        key = (offset, shape, index)
+        array = self._views.get(key)
+        if array is None:
+            array = np.frombuffer(self._memory, dtype, prod(shape), offset).reshape(shape)
+            self._views.keep(key, array)
+        self._port.set_output(index, offset, size, shape)
+        self._placed.append((index, array, shape))
+        return array
+
+    def write(self, name: str, values: Array) -> None:
+        """Copy one output into the reply."""
+        index, spec = self._check(name, values.shape)
+        if spec.datatype != "BYTES":
+            self.reserve_again(name, values.shape)[...] = values
+            return
+        raw = pack_elements(values)
+        self._placed.append((index, raw, values.shape))
+        if self._at + len(raw) > self._end or self.grown:
+            self.grown = True
+            return
+        offset = self._advance(len(raw))
+        self._memory[offset : offset + len(raw)] = raw
+        self._port.set_output(index, offset, len(raw), values.shape)
+
+    def reserve_again(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Reserve an output whose name was checked a moment ago."""
+        self._done.discard(name)
+        return self.reserve(name, shape)
+
+    def finish(self) -> int:
+        """Check that every output is there and return how many there are."""
+        if len(self._done) < len(self._specs):
+            missing = ", ".join(repr(n) for n in self._specs if n not in self._done)
+            raise ModelError(f"the model did not produce its outputs {missing}")
+        if self.grown:
+            self._move_to_own_region()
+        return len(self._specs)
+
+    def _advance(self, size: int) -> int:
+        offset = self._at
+        self._at = -(-(offset + size) // ALIGNMENT) * ALIGNMENT
+        return offset
+
+    def _check(self, name: str, shape: tuple[int, ...]) -> tuple[int, TensorSpec]:
+        if name not in self._specs:
+            raise ModelError(f"the model produced {name!r}, which its signature lacks")
+        if name in self._done:
+            raise ModelError(f"output {name!r} was produced twice")
+        index, spec = self._specs[name]
+        fits = len(shape) == len(spec.shape) and all(
+            wanted in (FREE, size) for wanted, size in zip(spec.shape, shape, strict=True)
+        )
+        if self._batched and (not shape or shape[0] != self._port.rows):
+            raise ModelError(
+                f"output {name!r} has shape {list(shape)}; its first dimension must be the "
+                f"batch's {self._port.rows} rows"
+            )
+        if not fits:
+            raise ModelError(
+                f"output {name!r} has shape {list(shape)}, the model declares "
+                f"{list(spec.shape)}"
+            )
+        self._done.add(name)
+        return index, spec
+
+    def _move_to_own_region(self) -> None:
+        raws = [
+            raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).reshape(-1)
+            for _, raw, _ in self._placed
+        ]
+        sizes = [len(raw) if isinstance(raw, bytes) else raw.nbytes for raw in raws]
+        region = self._port.grow(sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) or 1)
+        offset = 0
+        for (index, _, shape), raw, size in zip(self._placed, raws, sizes, strict=True):
+            region[offset : offset + size] = (
+                raw if isinstance(raw, bytes) else raw.view(np.uint8).data
+            )
+            self._port.set_output(index, offset, size, shape)
+            offset += -(-size // ALIGNMENT) * ALIGNMENT
