@@ -208,7 +208,7 @@ def make_venv() -> None:
 
 def pip(*arguments: str) -> None:
     """Run .venv's pip, silent but for errors."""
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-q",
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-qq",
                "--disable-pip-version-check", *arguments]  # fmt: skip
     subprocess.run(command, check=True)
 
