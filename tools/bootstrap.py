@@ -235,7 +235,7 @@ def rebuild() -> None:
 def bring_up_to_date(extras: list[str]) -> None:
     """Do what changed since the stamp asks for: nothing, a build, an installation."""
     stamp = read_stamp()
-    interpreter = f"{sys.base_prefix} {sys.version}"
+    interpreter = f"{sys.base_prefix} {sysconfig.get_config_var('SOABI')}"
     if stamp.get("interpreter") != interpreter:
         make_venv()
         stamp = {}
