@@ -88,7 +88,9 @@ def write_atomically(path: Path, text: str) -> None:
 class App:
     """A running server. `run` returns its exit status."""
 
-    def __init__(self, config: Config, on_ready: Callable[[App], None] | None = None) -> None:
+    def __init__(
+        self, config: Config, on_ready: Callable[[App], None] | None = None
+    ) -> None:
         check(config)
         self.config = config
         self._on_ready = on_ready
@@ -145,7 +147,9 @@ class App:
         loop = asyncio.get_running_loop()
         loop.add_reader(self.plane.notices_fd, self._hear)
         for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError):  # Not on the main thread: a test's server.
+            with contextlib.suppress(
+                ValueError
+            ):  # Not on the main thread: a test's server.
                 loop.add_signal_handler(number, self.stop)
 
     async def _load(self) -> bool:
@@ -161,7 +165,9 @@ class App:
         loading.result()
         broken = [v for v in self.manager.versions if v.state is not State.READY]
         if broken and (self.config.strict or len(broken) == len(self.manager.versions)):
-            logger.error("not serving: %s", "; ".join(f"{v.label}: {v.reason}" for v in broken))
+            logger.error(
+                "not serving: %s", "; ".join(f"{v.label}: {v.reason}" for v in broken)
+            )
             return False
         return True
 

@@ -37,7 +37,8 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Version.")
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Version."),
     ] = False,
 ) -> None:
     """Serve models, watch them, replace them."""
@@ -63,14 +64,18 @@ def show_table(running: App) -> None:
     console.print(table)
     host = running.config.listen.host
     http = running.endpoint.port if running.endpoint else 0
-    console.print(f"gRPC {host}:{running.plane.port}   metrics http://{host}:{http}/metrics")
+    console.print(
+        f"gRPC {host}:{running.plane.port}   metrics http://{host}:{http}/metrics"
+    )
 
 
 @app.command()
 def serve(
     path: Annotated[Path, typer.Argument(help="A model file, or a folder MODEL/VERSION/.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    grpc_port: Annotated[int, typer.Option(help="KServe v2 gRPC; 0 takes a free one.")] = 8001,
+    grpc_port: Annotated[
+        int, typer.Option(help="KServe v2 gRPC; 0 takes a free one.")
+    ] = 8001,
     http_port: Annotated[int, typer.Option(help="Metrics and probes; 0 is free.")] = 8002,
     max_batch_size: Annotated[
         int | None, typer.Option(help="Rows of a batch; 0 is none. Default: 64 if proven.")
@@ -100,7 +105,9 @@ def serve(
     from runtime.app import serve as run
 
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
     )
     config = Config(
         path=path,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -19,6 +20,7 @@ from runtime.backends.base import FREE, Array
 from runtime.backends.datatypes import NUMPY_TYPES, bf16_from_float, float_from_bf16
 from runtime.errors import ConfigError, ServerError
 from runtime.messages import (
+    Message,
     ModelInferRequest,
     ModelInferResponse,
     ModelMetadataRequest,
@@ -49,8 +51,8 @@ def ask(url: str, model: str, version: str, inputs: list[str], timeout_s: float)
 
     with grpc.insecure_channel(url, options=UNLIMITED) as channel:
 
-        def call(method: str, request: Any, response: type[Any]) -> Any:
-            invoke = channel.unary_unary(
+        def call(method: str, request: Message, response: type[Message]) -> Message:
+            invoke: Callable[..., Any] = channel.unary_unary(
                 SERVICE + method,
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=response.FromString,
@@ -67,14 +69,16 @@ def ask(url: str, model: str, version: str, inputs: list[str], timeout_s: float)
         return read_answer(call("ModelInfer", request, ModelInferResponse))
 
 
-def make_request(metadata: Any, version: str, inputs: list[str]) -> Any:
+def make_request(metadata: Message, version: str, inputs: list[str]) -> Message:
     """Return the ModelInferRequest for inputs as a person typed them."""
     request = ModelInferRequest(model_name=metadata.name, model_version=version)
     declared = {tensor.name: tensor for tensor in metadata.inputs}
     for text in inputs:
         name, separator, value = text.partition("=")
         if not separator:
-            raise ConfigError(f"--input {text!r} has no '='; give NAME=@FILE.npy or NAME=JSON")
+            raise ConfigError(
+                f"--input {text!r} has no '='; give NAME=@FILE.npy or NAME=JSON"
+            )
         if name not in declared:
             raise ConfigError(
                 f"{metadata.name} has no input {name!r}; its inputs are "
@@ -122,7 +126,9 @@ def to_raw(name: str, array: Array, datatype: str) -> bytes:
             return bf16_from_float(array.astype(np.float32)).tobytes()
         return np.ascontiguousarray(array, NUMPY_TYPES[datatype]).tobytes()
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"--input {name} does not convert to {datatype}: {error}") from error
+        raise ConfigError(
+            f"--input {name} does not convert to {datatype}: {error}"
+        ) from error
 
 
 def from_raw(raw: bytes, datatype: str, shape: tuple[int, ...]) -> Array:
@@ -133,7 +139,7 @@ def from_raw(raw: bytes, datatype: str, shape: tuple[int, ...]) -> Array:
     return float_from_bf16(array) if datatype == "BF16" else array
 
 
-def read_answer(response: Any) -> Answer:
+def read_answer(response: Message) -> Answer:
     """Return a response's outputs as arrays."""
     pairs = zip(response.outputs, response.raw_output_contents, strict=True)
     outputs = {

@@ -18,7 +18,7 @@ Examples
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -34,6 +34,9 @@ def _load(path: Path) -> DescriptorPool:
         pool.AddSerializedFile(file.SerializeToString())
     return cast(DescriptorPool, pool)
 
+
+Message: TypeAlias = Any
+"""An instance of any of these classes."""
 
 POOL: Any = _load(DESCRIPTORS)
 

@@ -93,16 +93,26 @@ def buckets(
     return cumulative, values[-1] * scale
 
 
-def version_families(versions: Sequence[VersionCounters], bounds: Bounds) -> Iterable[Metric]:
+def version_families(
+    versions: Sequence[VersionCounters], bounds: Bounds
+) -> Iterable[Metric]:
     """Return the families that have the labels model and version."""
     labels = ["model", "version"]
-    ready = GaugeMetricFamily("leeboard_ready", "The version serves requests.", labels=labels)
+    ready = GaugeMetricFamily(
+        "leeboard_ready", "The version serves requests.", labels=labels
+    )
     ended = CounterMetricFamily(
         "leeboard_requests", "Inference requests by outcome.", labels=[*labels, "outcome"]
     )
     plain: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
-        **{n: CounterMetricFamily(f"leeboard_{n}", h, labels=labels) for n, h in COUNTERS.items()},
-        **{n: GaugeMetricFamily(f"leeboard_{n}", h, labels=labels) for n, h in GAUGES.items()},
+        **{
+            n: CounterMetricFamily(f"leeboard_{n}", h, labels=labels)
+            for n, h in COUNTERS.items()
+        },
+        **{
+            n: GaugeMetricFamily(f"leeboard_{n}", h, labels=labels)
+            for n, h in GAUGES.items()
+        },
     }
     timed = {
         key: HistogramMetricFamily(f"leeboard_{name}", text, labels=labels)
@@ -126,6 +136,8 @@ def version_families(versions: Sequence[VersionCounters], bounds: Bounds) -> Ite
 def server_families(counts: Mapping[str, int]) -> Iterable[Metric]:
     """Return the families of the front end as a whole."""
     for name, text in SERVER_COUNTERS.items():
-        yield CounterMetricFamily(f"leeboard_server_{name}", text, value=float(counts[name]))
+        yield CounterMetricFamily(
+            f"leeboard_server_{name}", text, value=float(counts[name])
+        )
     for name, text in SERVER_GAUGES.items():
         yield GaugeMetricFamily(f"leeboard_server_{name}", text, value=float(counts[name]))

@@ -37,7 +37,7 @@ def find_models(path: Path, warmup: Path | None = None) -> list[ModelSource]:
         raise ConfigError(f"{path} does not exist; give a model file or a folder of models")
     if warmup is not None:
         raise ConfigError(
-            f"--warmup goes with one model file; in a folder put {WARMUP_FILE} beside the model"
+            f"--warmup goes with one model file; a folder has {WARMUP_FILE} beside a model"
         )
     folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     found = [source for folder in folders if (source := find_version(folder)) is not None]

@@ -113,7 +113,7 @@ class Version:
 
     async def _fill(self, instance: Instance) -> None:
         """Start one worker, load it, attach it, and hand it to the data plane."""
-        process = WorkerProcess(instance.name, lambda _, status: self._lost(instance, status))
+        process = WorkerProcess(instance.name, lambda _, how: self._lost(instance, how))
         instance.process = process
         try:
             loaded = await process.load(self._load)
@@ -129,7 +129,10 @@ class Version:
         instance.serving = True
         instance.served_since = time.monotonic()
         logger.info(
-            "%s is ready after %.2f s (worker %d)", instance.name, loaded.load_s, process.pid
+            "%s is ready after %.2f s (worker %d)",
+            instance.name,
+            loaded.load_s,
+            process.pid,
         )
         self._report(Event.LOADED, "")
 
@@ -138,7 +141,7 @@ class Version:
         if self.served is not None and self.loaded is not None:
             if loaded.signature != self.loaded.signature:
                 raise WorkerError(
-                    f"{self.label}: the file has changed its inputs or outputs since it was "
+                    f"{self.label}: the file's inputs or outputs are not those that were "
                     "first loaded; publish it as a new version"
                 )
             return self.served

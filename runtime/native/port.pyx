@@ -1,6 +1,7 @@
 # distutils: language = c++
 """The worker's side of the hand-over: take a batch, describe its outputs, publish it."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_READ, PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memcpy
@@ -11,6 +12,7 @@ NOTHING = 1
 STOPPED = 2
 
 
+@cython.final
 cdef class WorkerPort:
     """A worker's port; one thread of the worker uses it.
 

@@ -5,6 +5,7 @@ Once handed to a `Server` they belong to its I/O thread; what stays here is for 
 counters and for passing descriptors on.
 """
 
+cimport cython
 from libcpp.string cimport string
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
@@ -42,6 +43,7 @@ cdef vector[TensorSpec] to_specs(list tensors) except *:
     return specs
 
 
+@cython.final
 cdef class Served:
     """The queue of one version: its signature, limits and counters."""
 
@@ -76,6 +78,7 @@ cdef class Served:
         return dict(HistogramsOf(self._served.get().queue.get().counters()))
 
 
+@cython.final
 cdef class WorkerLink:
     """The front end's half of one worker, until it is handed to a Server."""
 

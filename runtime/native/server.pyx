@@ -5,6 +5,7 @@ Every method returns at once; the I/O thread takes commands in order. `notices_f
 readable when `take_notices` has something to tell.
 """
 
+cimport cython
 from libcpp.memory cimport make_shared, shared_ptr, unique_ptr
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
@@ -24,6 +25,7 @@ from runtime.native.status cimport check
 cdef tuple KINDS = ("worker broken", "drained")
 
 
+@cython.final
 cdef class Table:
     """A snapshot of all that is served; built once, then handed to a Server."""
 
@@ -48,6 +50,7 @@ cdef class Table:
         self._table.get().Add(<shared_ptr[const Version]>version)
 
 
+@cython.final
 cdef class Server:
     """The I/O thread with its listening socket."""
 

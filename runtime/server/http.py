@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -19,6 +20,9 @@ CLIENT_TIMEOUT_S = 10.0
 """How long a client may take to send its request or to read the answer."""
 
 MOST_CLIENTS = 32
+
+
+Peer = socket.socket | tuple[bytes, socket.socket]
 
 
 class Answer(NamedTuple):
@@ -54,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         if with_body:
             self.wfile.write(answer.body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (its name in the base)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep scrapes out of the log."""
         logger.debug("%s " + format, self.address_string(), *args)
 
@@ -66,7 +70,11 @@ class Endpoint(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(
-        self, host: str, port: int, registry: CollectorRegistry, is_ready: Callable[[], bool]
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        is_ready: Callable[[], bool],
     ) -> None:
         self._registry = registry
         self._is_ready = is_ready
@@ -74,7 +82,9 @@ class Endpoint(ThreadingHTTPServer):
         try:
             super().__init__((host, port), Handler)
         except OSError as error:
-            raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+            raise ServerError(
+                f"cannot listen on {host}:{port}: {error.strerror}"
+            ) from error
         self._thread = threading.Thread(
             target=self.serve_forever, name="leeboard-http", kwargs={"poll_interval": 0.1}
         )
@@ -91,21 +101,21 @@ class Endpoint(ThreadingHTTPServer):
         self._thread.join(CLIENT_TIMEOUT_S)
         self.server_close()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve one client on a thread; more than `MOST_CLIENTS` at once are turned away."""
+    def process_request(self, request: Peer, client_address: object) -> None:
+        """Serve one client on a thread; too many at once are turned away."""
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def process_request_thread(self, request: Peer, client_address: object) -> None:
         """Serve one client and make room for the next."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._room.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Peer, client_address: object) -> None:
         """Note a client that went away; it is no error of ours."""
         logger.debug("HTTP client %s went away", client_address, exc_info=True)
 
@@ -119,4 +129,6 @@ class Endpoint(ThreadingHTTPServer):
             ready = self._is_ready()
             text = b"ready\n" if ready else b"not ready\n"
             return Answer(200 if ready else 503, "text/plain; charset=utf-8", text)
-        return Answer(404, "text/plain; charset=utf-8", b"/metrics, /live and /ready are here\n")
+        return Answer(
+            404, "text/plain; charset=utf-8", b"/metrics, /live and /ready are here\n"
+        )

@@ -32,7 +32,9 @@ def send(channel: socket.socket, message: Message, fds: list[int] | None = None)
     try:
         socket.send_fds(channel, [payload], fds or [])
     except OSError as error:
-        raise WorkerError(f"the other side of a worker's channel is gone: {error}") from error
+        raise WorkerError(
+            f"the other side of a worker's channel is gone: {error}"
+        ) from error
 
 
 def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:

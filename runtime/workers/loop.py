@@ -52,7 +52,7 @@ class BatchLoop:
         except LeeboardError as error:
             port.fail(INTERNAL, str(error).encode())
         except Exception as error:
-            # A thread loop's edge: whatever a backend raises is the batch's failure, not ours.
+            # The edge of a thread's loop: what a backend raises is its batch's failure.
             logger.exception("the backend raised an unexpected error")
             port.fail(INTERNAL, f"{type(error).__name__}: {error}".encode())
         else:

@@ -61,7 +61,8 @@ def signature_from(message: dict[str, Any]) -> Signature:
 
     def specs(items: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
         return tuple(
-            TensorSpec(item["name"], item["datatype"], tuple(item["shape"])) for item in items
+            TensorSpec(item["name"], item["datatype"], tuple(item["shape"]))
+            for item in items
         )
 
     return Signature(
@@ -92,7 +93,9 @@ def serve(talk: socket.socket) -> int:
     if message.get("kind") != "attach" or len(fds) != len(FD_NAMES):
         raise WorkerError("the front end did not send the shared memory")
     port = WorkerPort(
-        dict(zip(FD_NAMES, fds, strict=True)), message["input_bytes"], message["output_bytes"]
+        dict(zip(FD_NAMES, fds, strict=True)),
+        message["input_bytes"],
+        message["output_bytes"],
     )
     channel.send(talk, {"kind": "attached"})
     BatchLoop(port, backend, signature, message["batched"]).run(talk.fileno())

@@ -162,7 +162,7 @@ class WorkerProcess:
         except TimeoutError:
             self.kill()
             raise WorkerError(
-                f"{self._name}: the worker was ended: {doing} took more than {timeout_s:g} s"
+                f"{self._name}: the worker was ended: {doing} took over {timeout_s:g} s"
             ) from None
         if answer is None:
             raise WorkerError(f"{self._name}: the worker ended while {doing}")

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,10 +25,13 @@ CACHED_VIEWS = 512
 ALIGNMENT = 64
 
 
-class ViewCache(OrderedDict[Hashable, Any]):
+Value = TypeVar("Value")
+
+
+class ViewCache(OrderedDict[Hashable, Value]):
     """The most recently used views; the oldest goes when there are too many."""
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def keep(self, key: Hashable, value: Value) -> None:
         """Remember a value, forgetting the oldest one beyond the bound."""
         self[key] = value
         if len(self) > CACHED_VIEWS:
@@ -82,7 +85,7 @@ class InputReader:
         self._specs = signature.inputs
         self._memory = port.inputs()
         self._layouts: dict[int, Layout] = {}
-        self._views = ViewCache()
+        self._views: ViewCache[SlotInputs] = ViewCache()
 
     def read(self) -> SlotInputs:
         """Return the inputs of the batch that the port has claimed."""
@@ -154,7 +157,7 @@ class SlotOutputs:
         self._specs = {spec.name: (i, spec) for i, spec in enumerate(signature.outputs)}
         self._batched = batched
         self._memory = port.outputs()
-        self._views = ViewCache()
+        self._views: ViewCache[Array] = ViewCache()
         self.begin()
 
     def begin(self) -> None:
@@ -178,9 +181,9 @@ class SlotOutputs:
             # Laid down at the end, when the size of all outputs is known.
             self.key = None
             self.grown = True
-            array: Array = np.empty(shape, dtype)
-            self._placed.append((index, array, shape))
-            return array
+            private: Array = np.empty(shape, dtype)
+            self._placed.append((index, private, shape))
+            return private
         offset = self._advance(size)
         key = (offset, shape, index)
         array = self._views.get(key)
@@ -253,7 +256,9 @@ class SlotOutputs:
             for _, raw, _ in self._placed
         ]
         sizes = [len(raw) if isinstance(raw, bytes) else raw.nbytes for raw in raws]
-        region = self._port.grow(sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) or 1)
+        region = self._port.grow(
+            sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) or 1
+        )
         offset = 0
         for (index, _, shape), raw, size in zip(self._placed, raws, sizes, strict=True):
             region[offset : offset + size] = (

@@ -1,0 +1,49 @@
+"""A version's queue and the links to its workers, made by the control plane."""
+
+from typing import Protocol, final
+
+Tensor = tuple[str, str, tuple[int, ...]]
+
+class Options(Protocol):
+    """What a queue is made from; dims are of one row, -1 is free."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def max_batch_size(self) -> int: ...
+    @property
+    def max_queue_delay_us(self) -> int: ...
+    @property
+    def max_queue_size(self) -> int: ...
+    @property
+    def input_bytes(self) -> int: ...
+    @property
+    def inputs(self) -> list[Tensor]: ...
+    @property
+    def outputs(self) -> list[Tensor]: ...
+
+@final
+class Served:
+    """The queue of one version: its signature, limits and counters."""
+
+    inputs_fd: int
+    input_bytes: int
+
+    def __init__(self, options: Options) -> None: ...
+    def counts(self) -> dict[bytes, int]: ...
+    def histograms(self) -> dict[bytes, list[int]]: ...
+
+@final
+class WorkerLink:
+    """The front end's half of one worker, until it is handed to a Server."""
+
+    fds: dict[str, int]
+    output_bytes: int
+
+    def __init__(self, output_bytes: int) -> None: ...
+    def set_process(self, pid: int, pidfd: int) -> None: ...
+
+def latency_bounds_ns() -> list[int]: ...
+def row_bounds() -> list[int]: ...
