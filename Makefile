@@ -53,7 +53,7 @@ protos:
 wheel:
 	@$(BOOTSTRAP) cpu
 	@rm -rf build/lib.*
-	@$(RUN) -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@$(RUN) -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 clean:
 	rm -rf .venv build dist *.egg-info runtime/native/*.so

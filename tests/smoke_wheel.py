@@ -1,17 +1,28 @@
 """Uses an installed Leeboard from outside the source tree; run by tools/test_wheel.
 
 Imports what the wheel must hold (extension modules, descriptor sets, type information) and
-asks the command for its version.
+asks the command for its version, then serves a model and asks it.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
+
+IDENTITY = (
+    b'\x08\t:E\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x05graphZ\x14\n\x01x\x12\x0f\n\r\x08\x01\x12'
+    b"\t\n\x03\x12\x01N\n\x02\x08\x04b\x14\n\x01y\x12\x0f\n\r\x08\x01\x12\t\n\x03\x12\x01N\n\x02"
+    b"\x08\x04B\x04\n\x00\x10\x11"
+)
+"""An ONNX file, y = x for FP32 [N, 4]; the installed wheel has no package to make one."""
 
 COMMAND = Path(sys.executable).parent / "leeboard"
 
@@ -39,7 +50,41 @@ def check_command() -> None:
     assert version("leeboard") in answer.stdout, answer.stdout
 
 
+def ask(port: int) -> None:
+    """Ask the served model through an ordinary client."""
+    import numpy as np
+    from tritonclient.grpc import InferenceServerClient, InferInput
+
+    x = np.arange(8, dtype=np.float32).reshape(2, 4)
+    given = InferInput("x", [2, 4], "FP32")
+    given.set_data_from_numpy(x)
+    with InferenceServerClient(f"127.0.0.1:{port}") as client:
+        answer = client.infer("identity", [given]).as_numpy("y")
+    assert np.array_equal(answer, x), answer
+
+
+def check_serving() -> None:
+    """A model is served from files of the wheel alone, and the command ends well."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "identity.onnx").write_bytes(IDENTITY)
+        ready = folder / "ready.json"
+        command = [COMMAND, "serve", folder / "identity.onnx", "--ready-file", ready]
+        ports = ["--grpc-port", "0", "--http-port", "0"]
+        server = subprocess.Popen([*map(str, command), *ports])
+        try:
+            is_up, patience = threading.Event(), 300
+            while not ready.exists() and server.poll() is None and patience:
+                is_up.wait(0.1)
+                patience -= 1
+            ask(json.loads(ready.read_text())["grpc_port"])
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(timeout=60) == 0
+
+
 if __name__ == "__main__":
     check_contents()
     check_command()
+    check_serving()
     sys.stdout.write("the wheel works\n")
