@@ -1,0 +1,1 @@
+# What we use of tritonclient, which ships no types.
