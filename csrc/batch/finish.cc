@@ -1,5 +1,5 @@
-// Completions to answers. Everything in a completion is the worker's word and is checked
-// against what was granted, what was offered and what the model declares.
+// Completions to answers. Everything in a completion is the worker's word and is
+// checked against what was granted, what was offered and what the model declares.
 
 #include <algorithm>
 #include <chrono>
@@ -14,19 +14,22 @@ namespace {
 
 constexpr std::uint64_t kLargestOwnRegion = 2ULL << 30;
 
-// dims' product times the element size, or max() when it overflows or a dim is negative.
+// dims' product times the element size, or max() when it overflows or a dim is
+// negative.
 std::uint64_t TensorSize(const shm::OutputRecord& record, std::uint64_t element) {
   std::uint64_t size = element;
   for (std::uint32_t i = 0; i < record.rank; ++i) {
     if (record.dims[i] < 0 ||
-        __builtin_mul_overflow(size, static_cast<std::uint64_t>(record.dims[i]), &size)) {
+        __builtin_mul_overflow(size, static_cast<std::uint64_t>(record.dims[i]),
+                               &size)) {
       return std::numeric_limits<std::uint64_t>::max();
     }
   }
   return size;
 }
 
-bool DimsMatch(const wire::TensorSpec& spec, const shm::OutputRecord& record, bool batched) {
+bool DimsMatch(const wire::TensorSpec& spec, const shm::OutputRecord& record,
+               bool batched) {
   const auto wanted = spec.shape.view();
   const std::uint32_t skip = batched ? 1 : 0;
   if (record.rank != wanted.size() + skip) {
@@ -90,7 +93,7 @@ const char* VersionQueue::AdoptRegion(Batch* batch, const shm::Completion& compl
     return nullptr;
   }
   shm::Region region;
-  if (!batch->worker->ReceiveRegion(kLargestOwnRegion, &region).ok()) {
+  if (!batch->worker->ReceiveRegion(batch->seq, kLargestOwnRegion, &region).ok()) {
     return "it announced a region of outputs and sent none that can be used";
   }
   batch->outputs->Adopt(std::move(region));
@@ -153,7 +156,8 @@ void VersionQueue::Count(const Batch& batch, const shm::Completion& completion,
   counters_.compute.Add(ClampNs(began, ended));
   counters_.last_inference_ms.Set(WallMs());
   SizeCounters& size =
-      counters_.by_size[std::min<std::size_t>(batch.rows, counters_.by_size.size() - 1)];
+      counters_
+          .by_size[std::min<std::size_t>(batch.rows, counters_.by_size.size() - 1)];
   size.batches.Add();
   size.input_ns.Add(ClampNs(claimed, began));
   size.infer_ns.Add(ClampNs(began, ended));
@@ -204,8 +208,8 @@ void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nano
   FreeBatch(batch);
 }
 
-// A model's error may be one request's fault: each runs again alone, and only the guilty
-// one hears of it.
+// A model's error may be one request's fault: each runs again alone, and only the
+// guilty one hears of it.
 void VersionQueue::SplitFailed(Batch* batch) {
   const std::vector<Member> members = std::move(batch->members);
   for (auto member = members.rbegin(); member != members.rend(); ++member) {

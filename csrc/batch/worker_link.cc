@@ -22,7 +22,8 @@ WorkerLink::WorkerLink(shm::Region control, shm::Region outputs, int bell)
 
 WorkerLink::~WorkerLink() = default;
 
-Status WorkerLink::Create(std::uint64_t output_bytes, std::unique_ptr<WorkerLink>* out) {
+Status WorkerLink::Create(std::uint64_t output_bytes,
+                          std::unique_ptr<WorkerLink>* out) {
   shm::Region control;
   shm::Region outputs;
   Status status = shm::Region::Create("leeboard-control", sizeof(shm::ControlPage),
@@ -58,13 +59,22 @@ void WorkerLink::Kill() {
   }
 }
 
-Status WorkerLink::ReceiveRegion(std::uint64_t max_size, shm::Region* region) {
-  UniqueFd fd;
-  Status status = shm::ReceiveFd(passing_.get(), &fd);
-  if (!status.ok()) {
-    return status;
+Status WorkerLink::ReceiveRegion(std::uint32_t seq, std::uint64_t max_size,
+                                 shm::Region* region) {
+  constexpr int kDropped = 64;
+  for (int i = 0; i < kDropped; ++i) {
+    UniqueFd fd;
+    std::uint32_t tag = 0;
+    Status status = shm::ReceiveFd(passing_.get(), &fd, &tag);
+    if (!status.ok()) {
+      return status;
+    }
+    if (tag == seq) {
+      return shm::Region::AttachWhole(std::move(fd), max_size, region);
+    }
   }
-  return shm::Region::AttachWhole(std::move(fd), max_size, region);
+  return Status::Internal(
+      "shared memory: the worker sends regions that it does not use");
 }
 
 Outputs* Outputs::Grant(WorkerLink* link, std::uint64_t capacity) {

@@ -40,11 +40,13 @@ class WorkerLink {
   [[nodiscard]] int worker_passing_fd() const { return worker_passing_.get(); }
   [[nodiscard]] std::uint64_t output_bytes() const { return outputs_.size(); }
 
-  // Closes our copy of the worker's end, so that its death is seen. After passing the fds.
+  // Closes our copy of the worker's end, so that its death is seen. After passing the
+  // fds.
   void CloseWorkerEnds() { worker_passing_.Reset(); }
 
-  // The process to watch and to end when it breaks the rules; none in inline mode. Takes
-  // pidfd, which is -1 where the kernel refuses one: then the worker's socket tells.
+  // The process to watch and to end when it breaks the rules; none in inline mode.
+  // Takes pidfd, which is -1 where the kernel refuses one: then the worker's socket
+  // tells.
   void SetProcess(int pid, int pidfd) {
     pid_ = pid;
     pidfd_.Reset(pidfd);
@@ -59,8 +61,9 @@ class WorkerLink {
   [[nodiscard]] shm::FrontPort& port() { return port_; }
   [[nodiscard]] shm::Arena& arena() { return arena_; }
   [[nodiscard]] const std::uint8_t* outputs() const { return outputs_.data(); }
-  // Maps the region that the worker announced for its next completion.
-  Status ReceiveRegion(std::uint64_t max_size, shm::Region* region);
+  // Maps the region that the worker announced for batch `seq`. Regions of batches that
+  // it then failed are dropped.
+  Status ReceiveRegion(std::uint32_t seq, std::uint64_t max_size, shm::Region* region);
 
   std::uint64_t id = 0;
   std::vector<Batch*> batches;  // Offered or claimed, oldest first.

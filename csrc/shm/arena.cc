@@ -12,6 +12,9 @@ Arena::Arena(std::uint64_t size) : size_(size / kAlignment * kAlignment) {
 }
 
 std::uint64_t Arena::Allocate(std::uint64_t size) {
+  if (size > size_) {
+    return kNone;  // Rounding up could wrap.
+  }
   const std::uint64_t wanted = RoundUp(std::max<std::uint64_t>(size, 1));
   for (auto block = free_.begin(); block != free_.end(); ++block) {
     if (block->second < wanted) {

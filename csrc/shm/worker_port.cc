@@ -39,7 +39,8 @@ bool WorkerPort::TryClaim(Claim* claim) {
     std::atomic<std::uint64_t>& slot = page()->offers[cursor_ % kOffers];
     std::uint64_t bits = slot.load(std::memory_order_seq_cst);
     const Word word = Word::Decode(bits);
-    // A fresh page is all zeros, which reads as seq 0, open, no rows: nothing offered yet.
+    // A fresh page is all zeros, which reads as seq 0, open, no rows: nothing offered
+    // yet.
     if (word.seq != cursor_ || word.rows == 0) {
       return false;
     }
@@ -54,6 +55,7 @@ bool WorkerPort::TryClaim(Claim* claim) {
     }
     cursor_ = (cursor_ + 1) & Word::kSeqMask;
     if (!withdrawn) {
+      claimed_seq_ = word.seq;
       *claim = {word.seq, word.rows, word.header_offset, MonotonicNow()};
       return true;
     }
@@ -101,17 +103,15 @@ void WorkerPort::Publish() {
   page()->completed.store(next + 1, std::memory_order_seq_cst);
   if (page()->front_sleeps.load(std::memory_order_seq_cst) != 0) {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t size =
-        write(front_bell_.get(), &one, sizeof one);
+    [[maybe_unused]] const ssize_t size = write(front_bell_.get(), &one, sizeof one);
   }
 }
 
 Status WorkerPort::GrowOutputs(std::uint64_t size, std::uint8_t** memory) {
   Region grown;
-  Status status =
-      Region::Create("leeboard-grown", size, Region::Peer::kWrites, &grown);
+  Status status = Region::Create("leeboard-grown", size, Region::Peer::kWrites, &grown);
   if (status.ok()) {
-    status = SendFd(passing_.get(), grown.fd());
+    status = SendFd(passing_.get(), grown.fd(), claimed_seq_);
   }
   if (status.ok()) {
     *memory = grown.data();

@@ -1,4 +1,5 @@
-// The worker's side of the hand-over: claims the oldest batch, publishes its completion.
+// The worker's side of the hand-over: claims the oldest batch, publishes its
+// completion.
 //
 // Thread safety: none; one thread of the worker owns it.
 
@@ -48,20 +49,21 @@ class WorkerPort {
 
   static Status Open(const WorkerFds& fds, const RegionSizes& sizes, WorkerPort* out);
 
-  // Waits for a batch at most timeout_ms. `watch` is a descriptor of the caller's, looked
-  // at while waiting only; -1 for none.
+  // Waits for a batch at most timeout_ms. `watch` is a descriptor of the caller's,
+  // looked at while waiting only; -1 for none.
   Taken Take(int timeout_ms, int watch, Claim* claim);
   [[nodiscard]] const BatchHeader& header(const Claim& claim) const;
   [[nodiscard]] const LayoutRecord& layout(const BatchHeader& header) const;
 
-  // The record of the next completion, to be filled before Publish. The front end reads it
-  // only after Publish.
+  // The record of the next completion, to be filled before Publish. The front end reads
+  // it only after Publish.
   [[nodiscard]] Completion* record();
   // Publishes record() and wakes the front end if it sleeps.
   void Publish();
 
-  // Makes a region for one batch's outputs, maps it and sends it to the front end. The mapping
-  // stays valid until the next call. Its descriptor belongs to the port.
+  // Makes a region for the outputs of the batch that was taken last, maps it and sends
+  // it to the front end. The mapping stays valid until the next call. Its descriptor
+  // belongs to the port.
   Status GrowOutputs(std::uint64_t size, std::uint8_t** memory);
 
   [[nodiscard]] std::uint8_t* inputs() const { return inputs_.data(); }
@@ -83,6 +85,7 @@ class WorkerPort {
   UniqueFd front_bell_;
   UniqueFd passing_;
   std::uint32_t cursor_ = 0;
+  std::uint32_t claimed_seq_ = 0;
 };
 
 }  // namespace leeboard::shm
