@@ -1,0 +1,1 @@
+"""What the server promises, measured: `python -m benchmarks`. README.md says how."""

@@ -1,0 +1,95 @@
+"""Intervals and verdicts: pure functions of the figures that were measured.
+
+The interval is that of the median between two order statistics: with n sorted values,
+from the k-th lowest to the k-th highest. How often it covers the true median follows from
+the binomial distribution alone, whatever the distribution of the values, so one repeat that
+a neighbour disturbed cannot move it far. With ten values it runs from the second to the
+ninth and covers in 97.9 % of cases; five values or fewer cannot reach 95 %, and the
+interval then says what it does reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+from statistics import median
+from typing import Literal
+
+Verdict = Literal["met", "not met", "unresolved"]
+Sense = Literal["at most", "at least"]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median and the range that covers the true one with chance `confidence`."""
+
+    low: float
+    middle: float
+    high: float
+    confidence: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is promised about a figure."""
+
+    sense: Sense
+    value: float
+
+
+def coverage(n: int, depth: int) -> float:
+    """Return how often the median lies between the `depth`-th lowest and highest of n.
+
+    Examples
+    --------
+    >>> round(coverage(10, 2), 3)
+    0.979
+    """
+    outside = sum(comb(n, i) for i in range(depth))
+    return 1.0 - 2.0 * outside / float(2**n)
+
+
+def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the narrowest interval of order statistics with at least this coverage.
+
+    Too few values for it get their whole range and the coverage that it has. Raises
+    ValueError without values.
+    """
+    if not values:
+        raise ValueError("no values, so no interval")
+    ordered = sorted(values)
+    n = len(ordered)
+    depth = 1
+    while depth < (n + 1) // 2 and coverage(n, depth + 1) >= confidence:
+        depth += 1
+    return Interval(
+        ordered[depth - 1], median(ordered), ordered[n - depth], coverage(n, depth), n
+    )
+
+
+def ratio_interval(
+    pairs: Sequence[tuple[float, float]], confidence: float = CONFIDENCE
+) -> Interval:
+    """Return the interval of the first over the second, pair by pair.
+
+    What disturbs both sides of a pair alike cancels. A second side that is not positive
+    raises ValueError: such a pair measured nothing.
+    """
+    if any(second <= 0 for _, second in pairs):
+        raise ValueError("a pair's second side must be positive")
+    return median_interval([first / second for first, second in pairs], confidence)
+
+
+def judge(interval: Interval, limit: Limit) -> Verdict:
+    """Say whether the whole interval keeps the limit, breaks it, or lies across it."""
+    if limit.sense == "at most":
+        kept, broken = interval.high <= limit.value, interval.low > limit.value
+    else:
+        kept, broken = interval.low >= limit.value, interval.high < limit.value
+    if kept:
+        return "met"
+    return "not met" if broken else "unresolved"

@@ -1,0 +1,1 @@
+"""Clients: h2load, a grpc-core client of ours, and the question they ask."""

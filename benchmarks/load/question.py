@@ -1,0 +1,91 @@
+"""What the clients ask, and how the answer is checked before anything is timed.
+
+h2load does not look at grpc-status, so a server that quickly answers errors would look
+fast. Therefore every server first answers the question through grpcio, and its numbers are
+compared with ONNX Runtime's; the bytes before the numbers are then what the grpc-core
+client expects in front of each reply. (The numbers themselves differ in the last bit
+between batch sizes.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.processes import BenchmarkError, Server
+from runtime.messages import ModelInferRequest, ModelInferResponse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+DATATYPES = {"float32": "FP32", "int64": "INT64"}
+CALL_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request in files: the bare message and, for h2load, with gRPC's prefix."""
+
+    body: bytes
+    message: Path
+    framed: Path
+    answer: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What one server's replies to a question look like."""
+
+    prefix: Path
+    size: int
+
+
+def sample(tensor_type: str, shape: list[int]) -> NDArray[np.float32] | NDArray[np.int64]:
+    """Return one row of seeded input for a model's tensor."""
+    rng = np.random.default_rng(7)
+    if tensor_type == "tensor(int64)":
+        return rng.integers(0, 30_000, shape, dtype=np.int64)
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def make_question(model: Path, folder: Path) -> Question:
+    """Write a request for one row and compute its answer with ONNX Runtime."""
+    from benchmarks.peers.session import open_session, row_dims
+
+    session = open_session(model)
+    tensor = session.get_inputs()[0]
+    row = sample(tensor.type, [1, *row_dims(tensor)])
+    request = ModelInferRequest(model_name=model.stem)
+    datatype = DATATYPES[str(row.dtype)]
+    request.inputs.add(name=tensor.name, datatype=datatype, shape=row.shape)
+    request.raw_input_contents.append(row.tobytes())
+    body = request.SerializeToString()
+    message, framed = folder / f"{model.stem}.message", folder / f"{model.stem}.framed"
+    message.write_bytes(body)
+    framed.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
+    return Question(body, message, framed, session.run(None, {tensor.name: row})[0])
+
+
+def check_answer(server: Server, question: Question, folder: Path) -> Expectation:
+    """Ask once; raise BenchmarkError unless the answer is right."""
+    import grpc
+
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(server.address.target, options=unlimited) as channel:
+        call: Callable[..., bytes] = channel.unary_unary(METHOD)
+        reply = call(question.body, timeout=CALL_S)
+    answer = ModelInferResponse.FromString(reply)
+    raw = answer.raw_output_contents[0]
+    values = np.frombuffer(raw, np.float32).reshape(answer.outputs[0].shape)
+    if values.shape != question.answer.shape or not np.allclose(
+        values, question.answer, rtol=1e-3, atol=1e-5
+    ):
+        raise BenchmarkError(f"{server.name} gives a wrong answer: {values.ravel()[:8]}")
+    prefix = folder / f"{server.name}.prefix"
+    prefix.write_bytes(reply[: reply.rfind(raw)])
+    return Expectation(prefix, len(reply))

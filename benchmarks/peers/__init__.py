@@ -1,0 +1,1 @@
+"""What stands beside our server: the same models served or run by other means."""

@@ -1,0 +1,51 @@
+"""From starting the command to ready, and the memory of all processes after some load.
+
+The clock is ours: it begins before the process and ends when the ready file is there,
+looked for every millisecond. One start that does not count fills the page cache. Memory is
+the proportional share (Pss) of front and worker after 20,000 requests of one row.
+"""
+
+from __future__ import annotations
+
+from benchmarks.compare import Limit, median_interval
+from benchmarks.load.question import make_question
+from benchmarks.measure import Bench
+from benchmarks.models import model
+from benchmarks.processes import leeboard, pss_bytes
+from benchmarks.promises.contest import packed
+from benchmarks.results import Row
+
+REQUESTS = 20_000
+MIB = 1 << 20
+
+
+def start(bench: Bench) -> list[Row]:
+    """Start the server some ten times."""
+    path = model("mlp", bench.folder)
+    question = make_question(path, bench.folder)
+    with leeboard(path, bench.folder):
+        pass
+    ready_s, memory_mib = [], []
+    for _ in range(bench.plan.pairs):
+        with leeboard(path, bench.folder) as server:
+            ready_s.append(server.ready_s)
+            packed(bench, server, question)(REQUESTS)
+            memory_mib.append(pss_bytes(server.family()) / MIB)
+    return [
+        Row(
+            "start",
+            "mlp, start to ready with a warm page cache < 1 s",
+            "s",
+            Limit("at most", 1.0),
+            median_interval(ready_s),
+            blocks=[{"ready_s": value} for value in ready_s],
+        ),
+        Row(
+            "memory",
+            "mlp, front + worker <= 180 MiB",
+            "MiB",
+            Limit("at most", 180.0),
+            median_interval(memory_mib),
+            blocks=[{"pss_mib": value} for value in memory_mib],
+        ),
+    ]

@@ -1,0 +1,99 @@
+"""Intervals and verdicts of the benchmarks."""
+
+from __future__ import annotations
+
+import random
+from statistics import median
+
+import pytest
+
+from benchmarks.compare import (
+    Interval,
+    Limit,
+    coverage,
+    judge,
+    median_interval,
+    ratio_interval,
+)
+
+
+def interval(low: float, high: float) -> Interval:
+    return Interval(low, (low + high) / 2, high, 0.97, 10)
+
+
+def test_the_coverage_of_ten_values_follows_from_the_binomial_distribution() -> None:
+    assert coverage(10, 1) == pytest.approx(1 - 2 / 1024)
+    assert coverage(10, 2) == pytest.approx(1 - 2 * 11 / 1024)
+
+
+def test_ten_values_give_the_second_to_the_ninth() -> None:
+    values = [7.0, 1.0, 9.0, 4.0, 3.0, 10.0, 2.0, 8.0, 6.0, 5.0]
+    found = median_interval(values)
+    assert (found.low, found.middle, found.high, found.n) == (2.0, 5.5, 9.0, 10)
+
+
+def test_one_disturbed_repeat_of_ten_moves_no_end_of_the_interval() -> None:
+    calm = [1.0 + i / 100 for i in range(10)]
+    disturbed = [*calm[:-1], 50.0]
+    assert median_interval(disturbed).high == median_interval(calm).high
+
+
+def test_too_few_values_say_the_coverage_that_they_have() -> None:
+    found = median_interval([1.0, 2.0, 3.0])
+    assert (found.low, found.high) == (1.0, 3.0)
+    assert found.confidence == pytest.approx(0.75)
+
+
+def test_one_value_is_covered_by_chance_only() -> None:
+    assert median_interval([4.0]).confidence == 0.0
+
+
+def test_the_interval_covers_the_median_as_often_as_it_says() -> None:
+    rng = random.Random(1)
+    tries = 2000
+    covered = 0
+    for _ in range(tries):
+        found = median_interval([rng.lognormvariate(0.0, 1.0) for _ in range(10)])
+        covered += found.low <= 1.0 <= found.high
+    assert covered / tries == pytest.approx(coverage(10, 2), abs=0.01)
+
+
+def test_no_values_have_no_interval() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        median_interval([])
+
+
+def test_a_ratio_is_taken_pair_by_pair_so_a_common_drift_cancels() -> None:
+    drift = [1.0, 5.0, 2.0, 9.0, 3.0, 1.0, 4.0, 8.0, 2.0, 6.0]
+    found = ratio_interval([(0.5 * d, d) for d in drift])
+    assert (found.low, found.high) == (0.5, 0.5)
+
+
+def test_the_middle_of_a_ratio_is_the_median_of_the_ratios() -> None:
+    made = [(1.0, 2.0), (3.0, 3.0), (8.0, 2.0)]
+    assert ratio_interval(made).middle == median([0.5, 1.0, 4.0])
+
+
+def test_a_pair_that_measured_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        ratio_interval([(1.0, 0.0)])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(1.0, 2.0, "met"), (2.1, 3.0, "not met"), (1.9, 2.1, "unresolved")],
+)
+def test_an_upper_limit_is_judged_by_the_whole_interval(
+    low: float, high: float, verdict: str
+) -> None:
+    assert judge(interval(low, high), Limit("at most", 2.0)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.97, 1.0, "met"), (0.90, 0.96, "not met"), (0.96, 0.98, "unresolved")],
+)
+def test_a_lower_limit_is_judged_by_the_whole_interval(
+    low: float, high: float, verdict: str
+) -> None:
+    assert judge(interval(low, high), Limit("at least", 0.97)) == verdict
