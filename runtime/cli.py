@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from runtime import __version__
@@ -149,7 +150,9 @@ def main() -> None:
     try:
         app()
     except LeeboardError as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False)
+        console.print(
+            f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(1)
 
 

@@ -28,6 +28,14 @@ from runtime.testing.waiting import wait_until
 READY_S = 120.0
 EXIT_S = 60.0
 
+GAUGES = (
+    "leeboard_queued",
+    "leeboard_open_batches",
+    "leeboard_output_grants",
+    "leeboard_server_live_calls",
+    "leeboard_server_connections",
+)
+
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -148,6 +156,14 @@ class RunningServer:
             if sample == name and wanted <= set(carried)
         )
 
+    def assert_idle(self) -> None:
+        """Wait until every gauge of requests, memory and connections is zero."""
+        for gauge in GAUGES:
+            wait_until(
+                lambda gauge=gauge: self.total(gauge) == 0,  # type: ignore[misc]
+                lambda gauge=gauge: f"{gauge} is 0, not {self.total(gauge)}",  # type: ignore[misc]
+            )
+
     def signal(self, number: int) -> None:
         """Send a signal to the front process."""
         os.kill(self.pid, number)
@@ -157,6 +173,7 @@ class RunningServer:
         assert self._process is not None
         status = self._process.wait(limit_s)
         self._reader.join(EXIT_S)
+        self._folder.cleanup()
         return status
 
     def stop(self) -> int:
@@ -169,15 +186,16 @@ class RunningServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise ServerError("the server did not end:\n" + "".join(self.log)) from None
-        finally:
             self._folder.cleanup()
+            raise ServerError("the server did not end:\n" + "".join(self.log)) from None
 
     def _settled(self) -> bool:
         assert self._process is not None
         return self._ready_file.exists() or self._process.poll() is not None
 
     def _read_log(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        for line in self._process.stdout:
-            self.log.append(line)
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self.log.append(line)

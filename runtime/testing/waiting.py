@@ -13,7 +13,7 @@ LOOK_S = 0.002
 def wait_until(
     holds: Callable[[], bool], what: str | Callable[[], str], limit_s: float = LIMIT_S
 ) -> None:
-    """Return as soon as `holds` does; raise AssertionError saying `what` after the limit."""
+    """Return as soon as `holds` does; AssertionError saying `what` after the limit."""
     deadline = time.monotonic() + limit_s
     pause = threading.Event()
     while not holds():
