@@ -7,6 +7,7 @@ nice value), because a neighbour's time slice is longer than most of what is mea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIORITY = -15
+PACE_ROUNDS = 20_000
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PACKAGES = ("grpcio", "numpy", "onnxruntime", "protobuf", "tritonclient")
 LIBRARIES = ("grpc++", "libnghttp2")
@@ -104,6 +106,20 @@ def record() -> dict[str, object]:
         "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
         "priority": PRIORITY if os.geteuid() == 0 else 0,
     }
+
+
+def pace_ms(core: int) -> float:
+    """Return how long a fixed piece of computing takes on a processor just now.
+
+    Some four milliseconds; more when the host is slow in a way that the kernel cannot see.
+    """
+    os.sched_setaffinity(0, {core})
+    try:
+        began = time.perf_counter()
+        hashlib.pbkdf2_hmac("sha256", b"leeboard", b"pace", PACE_ROUNDS)
+        return (time.perf_counter() - began) * 1e3
+    finally:
+        os.sched_setaffinity(0, {CORES.client})
 
 
 def busy_s() -> dict[int, float]:

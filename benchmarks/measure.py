@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.load.clients import GrpcClient, Report
-from benchmarks.machine import ForeignMeter
+from benchmarks.machine import CORES, ForeignMeter, pace_ms
 from benchmarks.processes import BenchmarkError, Server, cpu_ns
 
 TRIES = 3
@@ -49,7 +49,11 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One measurement; `foreign` is the strangers' share of each of our processors."""
+    """One measurement.
+
+    `foreign` is the strangers' share of each of our processors, `pace_ms` how long a fixed
+    computation took there just before.
+    """
 
     side: str
     calls: int
@@ -57,6 +61,7 @@ class Block:
     rate: float
     server_cpu_us: float
     foreign: dict[str, float]
+    pace_ms: dict[str, float]
     latencies: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -72,6 +77,7 @@ class Block:
 def measure_once(side: str, server: Server, client: Client, count: int) -> Block | None:
     """Run one block; None when a process of the server came or went meanwhile."""
     pids = server.family()
+    pace = {"server": pace_ms(CORES.server), "client": pace_ms(CORES.client)}
     meter = ForeignMeter()
     cpu_before, began = cpu_ns(pids), time.perf_counter()
     report = client(count)
@@ -80,7 +86,9 @@ def measure_once(side: str, server: Server, client: Client, count: int) -> Block
     if server.family() != pids:
         return None
     cpu_us = used_ns / 1e3 / report.calls
-    return Block(side, report.calls, wall_s, report.rate, cpu_us, foreign, report.latencies)
+    return Block(
+        side, report.calls, wall_s, report.rate, cpu_us, foreign, pace, report.latencies
+    )
 
 
 def measure(side: str, server: Server, client: Client, count: int) -> Block:
