@@ -57,7 +57,7 @@ def show_table(running: App) -> None:
             version.source.name,
             version.source.version,
             version.state.name,
-            str(version.max_batch_size) if version.max_batch_size else "no",
+            str(version.close_rows) if version.max_batch_size else "no",
             str(sum(i.serving for i in version.instances)),
             f"{loaded.load_s:.2f} s" if loaded else "-",
             notes,

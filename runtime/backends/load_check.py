@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.backends.base import FREE, Array, Backend, Signature, TensorSpec
+from runtime.backends.batch_timing import best_rows, measure
 from runtime.backends.datatypes import float_from_bf16
 from runtime.backends.memory import MemoryInputs, MemoryOutputs
 from runtime.backends.sample import Warmup, make_inputs
@@ -41,12 +42,14 @@ class LoadReport:
 
     `batchable` is true when batching is proven; otherwise the model must be served with a
     max batch size of 0. `run_us` is the time of one warm run of one row, 0 when unwarmed.
+    `best_rows` is the batch size that the model runs best, 0 when it was not measured.
     """
 
     batchable: bool
     warmed: bool
     notes: tuple[str, ...] = ()
     run_us: float = 0.0
+    best_rows: int = 0
 
 
 def run_once(
@@ -165,12 +168,34 @@ def prove_batch(backend: Backend, warmup: Warmup | None) -> str:
     return why_not_batchable(backend, arrays)
 
 
+def find_best_rows(backend: Backend, max_rows: int, warmup: Warmup | None) -> int:
+    """Measure batches up to `max_rows` and return the size that the model runs best."""
+    signature = backend.signature()
+
+    def run(rows: int) -> None:
+        if rows not in made:
+            made.clear()
+            arrays = make_inputs(signature, rows, SEED, warmup)
+            assert arrays is not None, "one row could be made"
+            made[rows] = arrays
+        run_once(backend, made[rows], rows)
+
+    made: dict[int, dict[str, Array]] = {}
+    one = make_inputs(signature, 1, SEED, warmup) or {}
+    row_bytes = sum(values.nbytes for values in one.values())
+    return best_rows(measure(run, max_rows), row_bytes, max_rows)
+
+
 def check_loaded(
-    backend: Backend, max_batch_size: int, warmup: Warmup | None = None
+    backend: Backend,
+    max_batch_size: int,
+    warmup: Warmup | None = None,
+    measured: bool = False,
 ) -> LoadReport:
     """Run a loaded model and report what it proved.
 
-    `max_batch_size` 0 asks for no batching. Raises ModelError when the model fails on one
+    `max_batch_size` 0 asks for no batching; `measured` also asks which batch size the model
+    runs best, which takes up to a second. Raises ModelError when the model fails on one
     row, does not keep its signature, or answers with a NaN or an infinity.
     """
     signature = backend.signature()
@@ -189,9 +214,12 @@ def check_loaded(
             if signature.batchable
             else "the first dimension is not free in every input and output"
         )
+    batchable = max_batch_size > 0 and not reason
+    wanted = batchable and measured
     return LoadReport(
-        batchable=max_batch_size > 0 and not reason,
+        batchable=batchable,
         warmed=True,
         notes=(f"no batching: {reason}",) if reason else (),
         run_us=time_one(backend, one),
+        best_rows=find_best_rows(backend, max_batch_size, warmup) if wanted else 0,
     )

@@ -25,6 +25,16 @@ CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 
 
 @dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """How a version batches: largest batch (0: none), usual batch, delay, workers."""
+
+    max_batch_size: int
+    close_rows: int
+    max_queue_delay_us: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Serialised answers about one version."""
 
@@ -46,19 +56,14 @@ def row_dims(spec: TensorSpec, batched: bool) -> tuple[int, ...]:
 
 
 def describe(
-    name: str,
-    version: str,
-    signature: Signature,
-    max_batch_size: int,
-    max_queue_delay_us: int,
-    instances: int,
+    name: str, version: str, signature: Signature, batching: BatchConfig
 ) -> Description:
     """Return metadata and configuration of one version.
 
     With batching, shapes in the metadata begin with -1 and the configuration's dims leave
     the batch out, as Triton does; clients rely on that.
     """
-    batched = max_batch_size > 0
+    batched = batching.max_batch_size > 0
     metadata = ModelMetadataResponse(
         name=name, versions=[version], platform=signature.platform
     )
@@ -72,12 +77,13 @@ def describe(
     config = answer.config
     config.name, config.platform = name, signature.platform
     config.backend = signature.platform.partition("_")[0]
-    config.max_batch_size = max_batch_size
+    config.max_batch_size = batching.max_batch_size
     config.version_policy.latest.num_versions = 1
-    group = config.instance_group.add(name=name, count=instances)
+    group = config.instance_group.add(name=name, count=batching.instances)
     group.kind = group.Kind.Value("KIND_CPU")
     if batched:
-        config.dynamic_batching.max_queue_delay_microseconds = max_queue_delay_us
+        config.dynamic_batching.preferred_batch_size.append(batching.close_rows)
+        config.dynamic_batching.max_queue_delay_microseconds = batching.max_queue_delay_us
     add_tensors(config.input, signature.inputs, batched)
     add_tensors(config.output, signature.outputs, batched)
     return Description(

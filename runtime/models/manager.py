@@ -102,6 +102,7 @@ class ModelManager:
             name=version.label,
             path=version.source.path,
             max_batch_size=policy.requested_batch(self._batching.max_batch_size),
+            measured=self._batching.max_batch_size is None,
             threads=self._workers.threads,
             warmup=version.source.warmup,
             cache_dir=self._cache_dir,

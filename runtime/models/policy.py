@@ -21,6 +21,16 @@ def batch_size(chosen: int | None, report: LoadReport) -> int:
     return requested_batch(chosen) if report.batchable else 0
 
 
+def close_rows(chosen: int | None, report: LoadReport) -> int:
+    """Return the rows at which a batch is closed: the measured best, or a person's choice.
+
+    A request may have more rows than that, up to the batch size; it then runs alone.
+    """
+    size = batch_size(chosen, report)
+    measured = chosen is None and report.best_rows > 0
+    return min(report.best_rows, size) if measured else size
+
+
 def restart_pause_s(failures: int) -> float:
     """Return how long to wait before a worker is started again.
 

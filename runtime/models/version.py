@@ -7,12 +7,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, WorkerError
 from runtime.models import policy
-from runtime.models.describe import Description, describe, row_dims
+from runtime.models.describe import BatchConfig, Description, describe, row_dims
 from runtime.models.lifecycle import Event, State, advance
 from runtime.models.repository import ModelSource
 from runtime.native.served import Served, WorkerLink
@@ -32,6 +32,7 @@ class QueueOptions:
     model: str
     version: str
     max_batch_size: int
+    close_rows: int
     max_queue_delay_us: int
     max_queue_size: int
     input_bytes: int
@@ -68,6 +69,7 @@ class Version:
         self.description: Description | None = None
         self.loaded: Loaded | None = None
         self.max_batch_size = 0
+        self.close_rows = 0
         self._batching = batching
         self._workers = workers
         self._plane = plane
@@ -147,12 +149,14 @@ class Version:
             return self.served
         batching = self._batching
         size = policy.batch_size(batching.max_batch_size, loaded.report)
+        rows = policy.close_rows(batching.max_batch_size, loaded.report)
         signature = loaded.signature
         served = Served(
             QueueOptions(
                 self.source.name,
                 self.source.version,
                 size,
+                rows,
                 batching.max_queue_delay_us,
                 batching.max_queue_size,
                 self._workers.input_bytes,
@@ -164,11 +168,12 @@ class Version:
             self.source.name,
             self.source.version,
             signature,
-            size,
-            batching.max_queue_delay_us,
-            len(self.instances),
+            BatchConfig(size, rows, batching.max_queue_delay_us, len(self.instances)),
         )
-        self.served, self.loaded, self.max_batch_size = served, loaded, size
+        self.served, self.loaded = served, loaded
+        self.max_batch_size, self.close_rows = size, rows
+        # Workers that come later only have to show that they can.
+        self._load = replace(self._load, measured=False)
         self._plane.add_served(served)
         return served
 

@@ -54,6 +54,7 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
         string model
         string version
         string label
+        uint32_t close_rows
         int64_t max_queue_delay
         uint32_t max_queue_size
         uint64_t input_bytes

@@ -58,6 +58,7 @@ cdef class Served:
         queue.model = signature.model
         queue.version = options.version.encode()
         queue.label = f"model '{options.model}' version {options.version}".encode()
+        queue.close_rows = options.close_rows
         queue.max_queue_delay = options.max_queue_delay_us * 1000
         queue.max_queue_size = options.max_queue_size
         queue.input_bytes = options.input_bytes

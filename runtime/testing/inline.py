@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from runtime.backends.base import Backend
-from runtime.models.describe import describe, row_dims, server_metadata
+from runtime.models.describe import BatchConfig, describe, row_dims, server_metadata
 from runtime.models.version import QueueOptions
 from runtime.native.port import WorkerPort
 from runtime.native.served import Served, WorkerLink
@@ -132,9 +132,8 @@ class InlineServer:
     def publish(self) -> None:
         """Publish the version as ready."""
         size = self.options.max_batch_size
-        told = describe(
-            self._name, "1", self._signature, size, self.options.max_queue_delay_us, 1
-        )
+        batching = BatchConfig(size, size, self.options.max_queue_delay_us, 1)
+        told = describe(self._name, "1", self._signature, batching)
         table = Table(server_metadata(), ready=True)
         table.add(Entry(self._name, "1", told.metadata, told.config), self.served)
         self.plane.set_table(table)
@@ -174,6 +173,7 @@ class InlineServer:
         return QueueOptions(
             self._name,
             "1",
+            options.max_batch_size,
             options.max_batch_size,
             options.max_queue_delay_us,
             options.max_queue_size,

@@ -43,7 +43,8 @@ def load(request: channel.Message) -> tuple[Backend, LoadReport]:
     backend.load(path, options)
     warmup = request["warmup"]
     values = read_warmup(Path(warmup), backend.signature()) if warmup else None
-    return backend, check_loaded(backend, request["max_batch_size"], values)
+    report = check_loaded(backend, request["max_batch_size"], values, request["measured"])
+    return backend, report
 
 
 def describe(signature: Signature, report: LoadReport, load_s: float) -> channel.Message:

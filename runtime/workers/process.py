@@ -39,6 +39,7 @@ class LoadRequest:
     name: str
     path: Path
     max_batch_size: int
+    measured: bool = False
     threads: int = 1
     warmup: Path | None = None
     cache_dir: Path | None = None
@@ -112,6 +113,7 @@ class WorkerProcess:
                 "path": str(request.path),
                 "threads": request.threads,
                 "max_batch_size": request.max_batch_size,
+                "measured": request.measured,
                 "warmup": str(warmup) if warmup else None,
                 "cache_dir": str(cache) if cache else None,
             },

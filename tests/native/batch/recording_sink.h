@@ -1,0 +1,107 @@
+// Hears the ends of requests and keeps them by the requests' ids. As a slow reader it
+// holds on to the outputs instead of copying them.
+
+#ifndef LEEBOARD_TESTS_NATIVE_BATCH_RECORDING_SINK_H_
+#define LEEBOARD_TESTS_NATIVE_BATCH_RECORDING_SINK_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "batch/version_queue.h"
+#include "wire/typed_contents.h"
+
+namespace leeboard::batch {
+
+struct End {
+  int times = 0;
+  Status status;
+  std::vector<std::string> outputs;  // The request's rows of each.
+};
+
+class RecordingSink final : public AnswerSink {
+ public:
+  explicit RecordingSink(std::vector<wire::TensorSpec> outputs)
+      : outputs_(std::move(outputs)) {}
+
+  void OnAnswer(Request* request, const Answer& answer) override {
+    End& end = ends[request->id];
+    ++end.times;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      end.outputs.push_back(Slice(i, answer));
+    }
+    if (holds) {
+      answer.outputs->AddReference();
+      held.push_back(answer.outputs);
+    }
+    waiting.erase(request->id);
+  }
+  void OnFailure(Request* request, const Status& status) override {
+    End& end = ends[request->id];
+    ++end.times;
+    end.status = status;
+    waiting.erase(request->id);
+  }
+  void OnOutputPressure() override {
+    ++pressures;
+    if (yields) {
+      LetGo();
+    }
+  }
+  void OnWorkerBroken(WorkerLink* link, const char* why) override {
+    broken.push_back(link);
+    reasons.emplace_back(why);
+  }
+
+  void LetGo() {
+    for (Outputs* outputs : std::exchange(held, {})) {
+      outputs->DropReference();
+    }
+  }
+  // The first output of a request that was answered, or what it failed with.
+  [[nodiscard]] std::string Said(const std::string& id) const {
+    const auto end = ends.find(id);
+    if (end == ends.end()) {
+      return "(nothing)";
+    }
+    return end->second.status.ok() ? end->second.outputs.at(0)
+                                   : end->second.status.message();
+  }
+  [[nodiscard]] Code CodeOf(const std::string& id) const {
+    const auto end = ends.find(id);
+    return end == ends.end() ? Code::kCancelled : end->second.status.code();
+  }
+
+  std::map<std::string, End> ends;
+  std::map<std::string, Request*> waiting;
+  std::vector<WorkerLink*> broken;
+  std::vector<std::string> reasons;
+  std::vector<Outputs*> held;
+  bool holds = false;
+  bool yields = false;  // Lets go under pressure.
+  int pressures = 0;
+
+ private:
+  [[nodiscard]] std::string Slice(std::size_t index, const Answer& answer) const {
+    const shm::OutputRecord& record = answer.completion->outputs[index];
+    const std::uint8_t* data = answer.base + record.offset;
+    std::uint64_t begin = record.size / answer.batch_rows * answer.row_begin;
+    std::uint64_t size = record.size / answer.batch_rows * answer.rows;
+    if (outputs_[index].dtype == wire::DType::kBytes) {
+      std::uint64_t elements = 1;
+      for (std::uint32_t i = 1; i < record.rank; ++i) {
+        elements *= static_cast<std::uint64_t>(record.dims[i]);
+      }
+      const wire::Bytes all(data, record.size);
+      begin = wire::RawBytesPrefix(all, elements * answer.row_begin);
+      size = wire::RawBytesPrefix(all.subspan(begin), elements * answer.rows);
+    }
+    return {reinterpret_cast<const char*>(data) + begin, size};
+  }
+
+  std::vector<wire::TensorSpec> outputs_;
+};
+
+}  // namespace leeboard::batch
+
+#endif  // LEEBOARD_TESTS_NATIVE_BATCH_RECORDING_SINK_H_
