@@ -1,8 +1,8 @@
 // Requests, batches, and the memory that a batch's answers lie in.
 //
-// Ownership: a Request belongs to its VersionQueue from Enqueue until the queue has told
-// the sink about its end. A Batch belongs to the queue; a worker only ever holds its
-// number. Outputs belong to themselves and go when the last reply has left.
+// Ownership: a Request belongs to its VersionQueue from Enqueue until the queue has
+// told the sink about its end. A Batch belongs to the queue; a worker only ever holds
+// its number. Outputs belong to themselves and go when the last reply has left.
 //
 // Thread safety: none; the I/O thread owns all of it.
 
@@ -30,6 +30,7 @@ struct Request {
   std::string id;
   std::vector<std::uint16_t> outputs;  // Requested, by index; empty means all.
   std::uint32_t rows = 0;
+  std::uint32_t member = 0;  // Its place in batch->members.
   Nanos arrived_at = 0;
   Nanos heap_time = kNever;  // Its deadline.
   std::uint32_t heap_index = kNotInHeap;
@@ -70,12 +71,12 @@ struct Batch {
 
   Shape* shape = nullptr;
   State state = State::kQueued;
-  bool sealed = false;             // Takes no more rows.
-  bool touched = false;            // In the list that the next Pump looks at.
-  std::uint8_t deaths = 0;         // Workers that died while running it.
-  std::uint32_t rows = 0;          // Written.
-  std::uint32_t published = 0;     // Of them, offered to the worker.
-  std::uint32_t live_rows = 0;     // Of requests that still want an answer.
+  bool sealed = false;          // Takes no more rows.
+  bool touched = false;         // In the list that the next Pump looks at.
+  std::uint8_t deaths = 0;      // Workers that died while running it.
+  std::uint32_t rows = 0;       // Written.
+  std::uint32_t published = 0;  // Of them, offered to the worker.
+  std::uint32_t live_rows = 0;  // Of requests that still want an answer.
   Nanos oldest_arrival = 0;
   Nanos offered_at = 0;
   std::uint64_t header_offset = shm::Arena::kNone;

@@ -1,8 +1,8 @@
 // When does a batch that nobody has been offered yet go out?
 //
 // Batching is natural: without a delay a batch is ready as soon as it has a row and a
-// worker has room, and it keeps growing until the worker claims it. A delay holds it back
-// until it is full or its oldest row has waited long enough.
+// worker has room, and it keeps growing until the worker claims it. A delay holds it
+// back until it is full or its oldest row has waited long enough.
 //
 // Thread safety: a pure function; time comes in as an argument.
 

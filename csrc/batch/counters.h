@@ -15,13 +15,13 @@ namespace leeboard::batch {
 
 // Why a request was not answered with tensors.
 enum class Reason : std::uint8_t {
-  kInvalid = 0,   // The request itself is wrong.
-  kRejected,      // A full queue, budget or region.
-  kDeadline,      // Its time ran out.
-  kCancelled,     // The client went away.
-  kModelError,    // The model failed on it.
-  kWorkerLost,    // Two workers died on it.
-  kUnavailable,   // The version or the server is not ready.
+  kInvalid = 0,  // The request itself is wrong.
+  kRejected,     // A full queue, budget or region.
+  kDeadline,     // Its time ran out.
+  kCancelled,    // The client went away.
+  kModelError,   // The model failed on it.
+  kWorkerLost,   // Two workers died on it.
+  kUnavailable,  // The version or the server is not ready.
 };
 inline constexpr std::size_t kReasons = 7;
 
@@ -44,12 +44,12 @@ struct VersionCounters {
   Counter reruns;              // Requests that ran again after a worker's death.
   Counter worker_deaths;
   Counter last_inference_ms;
-  Counter queued;              // Gauge: requests that no worker has claimed, as far as known.
-  Counter open_batches;        // Gauge: batches that exist.
-  Counter shapes;              // Gauge: live shapes.
-  Counter input_bytes_used;    // Gauge: bytes of the input region that are in use.
-  Counter output_grants;       // Gauge: output areas that are in use.
-  Counter workers;             // Gauge: workers that take batches.
+  Counter queued;        // Gauge: requests that no worker has claimed, as far as known.
+  Counter open_batches;  // Gauge: batches that exist.
+  Counter shapes;        // Gauge: live shapes.
+  Counter input_bytes_used;  // Gauge: bytes of the input region that are in use.
+  Counter output_grants;     // Gauge: output areas of live workers that are in use.
+  Counter workers;           // Gauge: workers that take batches.
   Counter input_ns, infer_ns, output_ns, queue_ns;
   LatencyHistogram queue{kLatencyBoundsNs};
   LatencyHistogram compute{kLatencyBoundsNs};

@@ -13,10 +13,6 @@ namespace {
 // From here on a request gets a segment of its own instead of a place in a shared one.
 constexpr std::uint64_t kOwnSegment = 16 << 10;
 
-std::uint64_t HeaderSize(std::uint32_t segments) {
-  return sizeof(shm::BatchHeader) + segments * sizeof(shm::Segment);
-}
-
 void WriteInput(const InputData& data, wire::DType dtype, std::uint8_t* out) {
   if (data.typed) {
     wire::ConvertContents(*data.tensor, dtype, out);
@@ -35,8 +31,9 @@ bool FitsSlab(const Batch& batch, const RequestRows& rows) {
   }
   std::size_t bytes_input = 0;
   for (std::size_t i = 0; i < rows.inputs.size(); ++i) {
-    if (rows.inputs[i].is_bytes() && segment.bytes_used[bytes_input++] + rows.data[i].size >
-                                         segment.shared.bytes_capacity) {
+    if (rows.inputs[i].is_bytes() &&
+        segment.bytes_used[bytes_input++] + rows.data[i].size >
+            segment.shared.bytes_capacity) {
       return false;
     }
   }
@@ -52,7 +49,8 @@ Status VersionQueue::CheckRoom() {
   // Batches that were claimed without a word to us no longer wait.
   for (WorkerLink* link : workers_) {
     for (Batch* batch : std::vector<Batch*>(link->batches)) {
-      if (batch->state == Batch::State::kOffered && link->port().IsClaimed(batch->seq)) {
+      if (batch->state == Batch::State::kOffered &&
+          link->port().IsClaimed(batch->seq)) {
         Claimed(batch);
       }
     }
@@ -65,13 +63,17 @@ Status VersionQueue::CheckRoom() {
                                    " requests wait); exceeds maximum queue size");
 }
 
+std::uint64_t VersionQueue::HeaderSize() const {
+  return sizeof(shm::BatchHeader) + segment_capacity_ * sizeof(shm::Segment);
+}
+
 Batch* VersionQueue::NewBatch(Shape* shape) {
   std::uint64_t header = shm::Arena::kNone;
   if (!free_headers_.empty()) {
     header = free_headers_.back();
     free_headers_.pop_back();
   } else {
-    header = AllocateInput(HeaderSize(segment_capacity_));
+    header = AllocateInput(HeaderSize());
   }
   if (header == shm::Arena::kNone) {
     return nullptr;
@@ -86,7 +88,7 @@ Batch* VersionQueue::NewBatch(Shape* shape) {
 
 Batch* VersionQueue::OpenBatch(Shape* shape, std::uint32_t rows) {
   Batch* open = shape->open;
-  if (open != nullptr && open->rows + rows <= shape->max_rows) {
+  if (open != nullptr && open->rows + rows <= shape->close_rows) {
     return open;
   }
   if (open != nullptr) {
@@ -149,9 +151,10 @@ void VersionQueue::Join(Batch* batch, Request* request, std::uint32_t rows) {
   batch->segments.back().shared.row_end = batch->rows;
   request->batch = batch;
   request->rows = rows;
+  request->member = static_cast<std::uint32_t>(batch->members.size() - 1);
   if (batch->state == Batch::State::kOffered) {
-    // The worker may be reading this entry: it takes the smaller of row_end and the rows
-    // of the word it claimed.
+    // The worker may be reading this entry: it takes the smaller of row_end and the
+    // rows of the word it claimed.
     auto* header =
         reinterpret_cast<shm::BatchHeader*>(region_.data() + batch->header_offset);
     shm::WriteSegment(batch->segments.back().shared, segment, header);
@@ -160,7 +163,8 @@ void VersionQueue::Join(Batch* batch, Request* request, std::uint32_t rows) {
   needs_pump_ = true;
 }
 
-Status VersionQueue::FillSmall(Request* request, Shape* shape, const RequestRows& rows) {
+Status VersionQueue::FillSmall(Request* request, Shape* shape,
+                               const RequestRows& rows) {
   Batch* batch = OpenBatch(shape, rows.rows);
   if (batch != nullptr && !FitsSlab(*batch, rows)) {
     if (batch->segments.size() == segment_capacity_) {
@@ -192,8 +196,8 @@ Status VersionQueue::FillSmall(Request* request, Shape* shape, const RequestRows
       segment.bytes_used[bytes_input++] += rows.data[i].size;
     }
     WriteInput(rows.data[i], input.dtype, region_.data() + offset + at);
-    const std::uint64_t size =
-        is_bytes ? segment.shared.bytes_capacity : input.row_bytes * segment.shared.capacity;
+    const std::uint64_t size = is_bytes ? segment.shared.bytes_capacity
+                                        : input.row_bytes * segment.shared.capacity;
     offset += (size + 63) / 64 * 64;
   }
   Join(batch, request, rows.rows);
@@ -206,7 +210,7 @@ Status VersionQueue::Enqueue(Request* request, const RequestRows& rows) {
     total += data.size;
   }
   if (total >= kOwnSegment) {
-    std::array<std::uint64_t, shm::kMaxTensors> sizes;
+    std::array<std::uint64_t, shm::kMaxTensors> sizes{};
     for (std::size_t i = 0; i < rows.data.size(); ++i) {
       sizes[i] = rows.data[i].size;
     }
@@ -284,7 +288,7 @@ Status VersionQueue::EnqueueLanded(Request* request, const Landing& landing) {
       status = Status::ResourceExhausted(options_.label + ": the input memory is full");
     }
   }
-  if (!status.ok()) {
+  if (batch == nullptr) {
     Abandon(landing);
     return status;
   }

@@ -147,6 +147,7 @@ void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos
 void VersionQueue::Count(const Batch& batch, const shm::Completion& completion,
                          Nanos now) {
   // The worker's clocks are its word: they are kept between the offer and now.
+  now = std::max(now, batch.offered_at);
   const Nanos claimed = std::clamp(completion.claimed_at, batch.offered_at, now);
   const Nanos began = std::clamp(completion.run_began_at, claimed, now);
   const Nanos ended = std::clamp(completion.run_ended_at, began, now);
@@ -219,9 +220,8 @@ void VersionQueue::SplitFailed(Batch* batch) {
     counters_.queued.Add();
     batch->members.assign(1, *member);
     batch->live_rows = member->rows;
-    Batch* alone = Rebuild(batch, 0);
+    Batch* alone = Rebuild(batch, 0, /*alone=*/true);
     if (alone != nullptr) {
-      alone->sealed = true;
       queued_.push_front(alone);
     }
   }

@@ -9,8 +9,9 @@
 namespace leeboard::batch {
 namespace {
 
-constexpr std::uint64_t kUnknownOutput = 64 << 10;  // Granted until the size is learned.
-constexpr std::uint64_t kOutputPadding = 64;        // Of each output, for alignment.
+constexpr std::uint64_t kUnknownOutput = 64
+                                         << 10;  // Granted until the size is learned.
+constexpr std::uint64_t kOutputPadding = 64;     // Of each output, for alignment.
 
 std::uint64_t LiveRequests(const Batch& batch) {
   return static_cast<std::uint64_t>(
@@ -51,6 +52,7 @@ void VersionQueue::Claimed(Batch* batch) {
     }
   }
   counters_.queued.Subtract(LiveRequests(*batch));
+  counters_.dead_rows_computed.Add(batch->rows - batch->live_rows);
 }
 
 void VersionQueue::PublishRows(Batch* batch) {
@@ -132,19 +134,27 @@ WorkerLink* VersionQueue::RoomiestWorker() {
 bool VersionQueue::GrantOutputs(Batch* batch, WorkerLink* link) {
   Shape* shape = batch->shape;
   const std::uint64_t padding = options_.outputs.size() * kOutputPadding;
-  const std::uint32_t rows = batch->sealed ? batch->rows : shape->max_rows;
-  const std::uint64_t row = shape->output_row_bytes;
-  const std::uint64_t wanted = (row == 0 ? kUnknownOutput : row * rows) + padding;
-  batch->outputs = Outputs::Grant(link, wanted);
+  const std::uint64_t room = link->arena().size();
+  const std::uint32_t rows =
+      batch->sealed ? batch->rows : std::max(shape->close_rows, batch->rows);
+  const std::uint64_t row = std::min(shape->output_row_bytes, room + 1);
+  const auto wanted = [row, padding](std::uint32_t of) {
+    return (row == 0 ? kUnknownOutput : row * of) + padding;
+  };
+  batch->outputs = Outputs::Grant(link, wanted(rows));
   if (batch->outputs == nullptr && row != 0 && batch->rows < rows) {
     // Room for these rows only: then no more may come.
-    batch->outputs = Outputs::Grant(link, row * batch->rows + padding);
+    batch->outputs = Outputs::Grant(link, wanted(batch->rows));
     if (batch->outputs != nullptr) {
       batch->sealed = true;
       if (shape->open == batch) {
         shape->open = nullptr;
       }
     }
+  }
+  if (batch->outputs == nullptr && wanted(batch->rows) > room) {
+    // More than there will ever be: the worker makes a region of its own.
+    batch->outputs = Outputs::Grant(link, std::min(kUnknownOutput, room));
   }
   if (batch->outputs == nullptr) {
     sink_->OnOutputPressure();
@@ -196,10 +206,9 @@ Nanos VersionQueue::OfferQueued(Nanos now) {
     if (batch == nullptr) {
       continue;
     }
-    const Decision decision =
-        DecideClose({batch->rows, batch->shape->max_rows, batch->sealed,
-                     batch->oldest_arrival},
-                    options_.max_queue_delay, now);
+    const Decision decision = DecideClose(
+        {batch->rows, batch->shape->close_rows, batch->sealed, batch->oldest_arrival},
+        options_.max_queue_delay, now);
     if (!decision.ready) {
       look_again = std::min(look_again, decision.look_again_at);
       ++at;
@@ -232,6 +241,7 @@ void VersionQueue::Steal(Nanos now) {
           TakeBack(batch) == shm::Handover::kDone) {
         if (!Offer(batch, idle, now)) {
           queued_.push_front(batch);
+          needs_pump_ = true;
         }
         break;
       }

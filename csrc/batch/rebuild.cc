@@ -46,26 +46,95 @@ void VersionQueue::FreeBatch(Batch* batch) {
   delete batch;
 }
 
-void VersionQueue::CopyRows(const Shape& shape, const OwnedSegment& from,
-                            std::uint32_t row, std::uint32_t rows, OwnedSegment* to,
+// Rows that lie together in a slab.
+struct VersionQueue::SlabRows {
+  const Shape* shape;
+  const OwnedSegment* segment;
+  std::uint32_t row;  // Within the segment.
+  std::uint32_t rows;
+};
+
+// Bytes of a BYTES input's rows, and where they begin within the input's `used` bytes.
+std::uint64_t VersionQueue::BytesSize(const SlabRows& rows, std::uint32_t input,
+                                      std::uint64_t used, std::uint64_t* begin) const {
+  const shm::Segment& shared = rows.segment->shared;
+  const std::uint64_t elements = rows.shape->elements[input];
+  const wire::Bytes all(region_.data() + shared.offset +
+                            shm::InputOffset(rows.shape->layout, input, shared.capacity,
+                                             shared.bytes_capacity),
+                        used);
+  *begin = wire::RawBytesPrefix(all, elements * rows.row);
+  return wire::RawBytesPrefix(all.subspan(*begin), elements * rows.rows);
+}
+
+// Whether the last segment of a batch is a slab with room for them.
+bool VersionQueue::FitsLast(const SlabRows& rows, const Batch& batch) const {
+  if (batch.segments.empty() || !batch.segments.back().slab) {
+    return false;
+  }
+  const OwnedSegment& to = batch.segments.back();
+  if (batch.rows - to.row_begin + rows.rows > to.shared.capacity) {
+    return false;
+  }
+  const shm::LayoutRecord& layout = rows.shape->layout;
+  std::size_t bytes_input = 0;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    if (layout.inputs[i].is_bytes == 0) {
+      continue;
+    }
+    std::uint64_t begin = 0;
+    const std::uint64_t size =
+        BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
+    if (to.bytes_used[bytes_input++] + size > to.shared.bytes_capacity) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Adds a segment that is just large enough.
+bool VersionQueue::AddExact(const SlabRows& rows, Batch* batch) {
+  const shm::LayoutRecord& layout = rows.shape->layout;
+  OwnedSegment segment;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    if (layout.inputs[i].is_bytes != 0) {
+      std::uint64_t begin = 0;
+      const std::uint64_t used = rows.segment->bytes_used[segment.bytes_used.size()];
+      const std::uint64_t size = BytesSize(rows, i, used, &begin);
+      segment.shared.bytes_capacity = std::max(segment.shared.bytes_capacity, size);
+      segment.bytes_used.push_back(0);
+    }
+  }
+  segment.size = rows.shape->SegmentSize(rows.rows, segment.shared.bytes_capacity);
+  segment.row_begin = batch->rows;
+  segment.shared.capacity = rows.rows;
+  segment.shared.row_end = batch->rows;
+  segment.shared.offset = AllocateInput(segment.size);
+  if (segment.shared.offset == shm::Arena::kNone) {
+    return false;
+  }
+  batch->segments.push_back(std::move(segment));
+  return true;
+}
+
+void VersionQueue::CopyRows(const SlabRows& rows, OwnedSegment* to,
                             std::uint32_t to_row) {
-  const shm::LayoutRecord& layout = shape.layout;
+  const shm::LayoutRecord& layout = rows.shape->layout;
+  const shm::Segment& from = rows.segment->shared;
   std::size_t bytes_input = 0;
   for (std::uint32_t i = 0; i < layout.input_count; ++i) {
     const std::uint8_t* source =
-        region_.data() + from.shared.offset +
-        shm::InputOffset(layout, i, from.shared.capacity, from.shared.bytes_capacity);
+        region_.data() + from.offset +
+        shm::InputOffset(layout, i, from.capacity, from.bytes_capacity);
     std::uint8_t* target =
         region_.data() + to->shared.offset +
         shm::InputOffset(layout, i, to->shared.capacity, to->shared.bytes_capacity);
     const std::uint64_t row_bytes = layout.inputs[i].row_bytes;
-    std::uint64_t begin = row_bytes * row;
-    std::uint64_t size = row_bytes * rows;
+    std::uint64_t begin = row_bytes * rows.row;
+    std::uint64_t size = row_bytes * rows.rows;
     std::uint64_t at = row_bytes * to_row;
     if (layout.inputs[i].is_bytes != 0) {
-      const wire::Bytes all(source, from.bytes_used[bytes_input]);
-      begin = wire::RawBytesPrefix(all, shape.elements[i] * row);
-      size = wire::RawBytesPrefix(all.subspan(begin), shape.elements[i] * rows);
+      size = BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
       at = to->bytes_used[bytes_input];
       to->bytes_used[bytes_input++] += size;
     }
@@ -82,24 +151,23 @@ bool VersionQueue::MoveMember(Batch* from, const Member& member, Batch* to) {
     moved.row_begin = to->rows;
     to->segments.push_back(std::move(moved));
   } else {
-    if ((to->segments.empty() || !to->segments.back().slab) && !AddSlab(to)) {
+    const SlabRows rows{from->shape, &segment, member.row_begin - segment.row_begin,
+                        member.rows};
+    // What fitted into a slab beside others fits into an empty one.
+    if (!(to->sealed ? AddExact(rows, to) : FitsLast(rows, *to) || AddSlab(to))) {
       return false;
     }
-    // A slab's rows always fit into one other slab: same shape, same capacity.
     OwnedSegment& target = to->segments.back();
-    if (to->rows - target.row_begin + member.rows > target.shared.capacity) {
-      return AddSlab(to) && MoveMember(from, member, to);
-    }
-    CopyRows(*from->shape, segment, member.row_begin - segment.row_begin, member.rows,
-             &target, to->rows - target.row_begin);
+    CopyRows(rows, &target, to->rows - target.row_begin);
   }
   Join(to, member.request, member.rows);
   return true;
 }
 
 // Moves the live members at or behind first_row to a new batch, which is queued nowhere
-// yet. Null when there is no memory (nothing has changed) or nobody to move.
-Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row) {
+// yet; one that is `alone` is sealed and takes no more memory than it needs. Null when
+// nobody was moved. Those for whom there is no memory are failed.
+Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row, bool alone) {
   Batch* fresh = nullptr;
   std::vector<Member> kept;
   for (const Member& member : batch->members) {
@@ -111,19 +179,22 @@ Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row) {
       counters_.dead_rows_pruned.Add(member.rows);
       continue;
     }
+    batch->live_rows -= member.rows;
     if (fresh == nullptr) {
       fresh = NewBatch(batch->shape);
+      if (fresh != nullptr) {
+        fresh->sealed = alone;
+      }
     }
     if (fresh == nullptr || !MoveMember(batch, member, fresh)) {
       // Without memory for a second copy the client hears it; it may try again.
       counters_.queued.Subtract();
       counters_.failed[static_cast<std::size_t>(Reason::kRejected)].Add();
-      sink_->OnFailure(member.request, Status::ResourceExhausted(
-                                           options_.label + ": the input memory is full"));
+      sink_->OnFailure(
+          member.request,
+          Status::ResourceExhausted(options_.label + ": the input memory is full"));
       FreeRequest(member.request);
-      continue;
     }
-    batch->live_rows -= member.rows;
   }
   batch->members = std::move(kept);
   batch->rows = std::min(batch->rows, first_row);

@@ -29,12 +29,13 @@ struct Shape {
   std::uint64_t elements[shm::kMaxTensors] = {};  // Of one row, by input.
   std::uint64_t row_bytes = 0;                    // All inputs that are not BYTES.
   bool has_bytes = false;
-  std::uint32_t max_rows = 1;        // Of a batch.
-  std::uint32_t slab_rows = 1;       // Of a segment that requests share.
-  std::uint64_t output_row_bytes = 0;  // Known from the signature, or learned.
-  Batch* open = nullptr;             // Takes new rows.
-  std::uint32_t batches = 0;         // That exist.
-  std::uint64_t used_at = 0;         // Tick of the last use, for eviction.
+  std::uint32_t max_rows = 1;             // Of a batch, at most.
+  std::uint32_t close_rows = 1;           // From here on a batch takes no more.
+  std::uint32_t slab_rows = 1;            // Of a segment that requests share.
+  std::uint64_t output_row_bytes = 0;     // Known from the signature, or learned.
+  Batch* open = nullptr;                  // Takes new rows.
+  std::uint32_t batches = 0;              // That exist.
+  std::uint64_t used_at = 0;              // Tick of the last use, for eviction.
   std::vector<std::uint64_t> free_slabs;  // Offsets of shared segments to use again.
 
   // Size of a segment for `rows` rows.

@@ -28,21 +28,29 @@ void VersionQueue::FreeInput(std::uint64_t offset, std::uint64_t size) {
   counters_.input_bytes_used.Set(arena_.used());
 }
 
+void VersionQueue::FreeSlabs(Shape* shape) {
+  for (const std::uint64_t offset : shape->free_slabs) {
+    FreeInput(offset, shape->SlabSize());
+  }
+  shape->free_slabs.clear();
+}
+
 void VersionQueue::ReleaseCaches() {
   for (auto& [key, shape] : shapes_) {
-    for (const std::uint64_t offset : shape->free_slabs) {
-      arena_.Free(offset, shape->SlabSize());
-    }
-    shape->free_slabs.clear();
+    FreeSlabs(shape.get());
   }
+  for (const std::uint64_t offset : free_headers_) {
+    FreeInput(offset, HeaderSize());
+  }
+  free_headers_.clear();
 }
 
 bool VersionQueue::EvictShape() {
   auto oldest = shapes_.end();
   for (auto shape = shapes_.begin(); shape != shapes_.end(); ++shape) {
     const bool unused = shape->second->batches == 0;
-    if (unused && (oldest == shapes_.end() ||
-                   shape->second->used_at < oldest->second->used_at)) {
+    if (unused &&
+        (oldest == shapes_.end() || shape->second->used_at < oldest->second->used_at)) {
       oldest = shape;
     }
   }
@@ -50,14 +58,13 @@ bool VersionQueue::EvictShape() {
     return false;
   }
   Shape* shape = oldest->second.get();
-  for (const std::uint64_t offset : shape->free_slabs) {
-    arena_.Free(offset, shape->SlabSize());
-  }
+  FreeSlabs(shape);
   FreeInput(shape->layout_offset, sizeof(shm::LayoutRecord));
   if (last_shape_ == shape) {
     last_shape_ = nullptr;
   }
   shapes_.erase(oldest);
+  counters_.shapes.Set(shapes_.size());
   return true;
 }
 
@@ -85,6 +92,9 @@ Status VersionQueue::FindShape(std::span<const RowInput> inputs, Shape** out) {
   FillLayout(inputs, batches(), next_layout_id_++, shape.get());
   shape->key = key;
   shape->max_rows = std::max<std::uint32_t>(options_.max_batch_size, 1);
+  shape->close_rows = options_.close_rows == 0
+                          ? shape->max_rows
+                          : std::min(options_.close_rows, shape->max_rows);
   const std::uint64_t row = std::max<std::uint64_t>(shape->row_bytes, 1);
   shape->slab_rows = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(kSlabLimit / row, 1, shape->max_rows));

@@ -36,11 +36,18 @@ VersionQueue::VersionQueue(QueueOptions options, shm::Region region)
       completion_(std::make_unique<shm::Completion>()) {}
 
 VersionQueue::~VersionQueue() {
-  while (!workers_.empty()) {
-    WorkerGone(workers_.front(), 0);
+  std::vector<Batch*> batches(queued_.begin(), queued_.end());
+  for (const WorkerLink* link : workers_) {
+    batches.insert(batches.end(), link->batches.begin(), link->batches.end());
   }
-  for (Batch* batch : std::vector<Batch*>(queued_.begin(), queued_.end())) {
+  for (Batch* batch : batches) {
+    for (const Member& member : batch->members) {
+      const std::unique_ptr<Request> waiting(member.request);
+    }
     FreeBatch(batch);
+  }
+  for (WorkerLink* link : workers_) {
+    Retire(link);
   }
 }
 
@@ -86,20 +93,29 @@ void VersionQueue::FreeRequest(Request* request) {
 
 void VersionQueue::Forget(Request* request) {
   Batch* batch = request->batch;
-  for (Member& member : batch->members) {
-    if (member.request == request) {
-      member.request = nullptr;
-      batch->live_rows -= member.rows;
-      break;
-    }
-  }
-  if (batch->state == Batch::State::kClaimed) {
-    counters_.dead_rows_computed.Add(request->rows);
-  } else {
-    counters_.queued.Subtract();
-    Touch(batch);
-  }
+  Member& member = batch->members[request->member];
+  member.request = nullptr;
+  batch->live_rows -= member.rows;
   FreeRequest(request);
+  if (batch->state == Batch::State::kClaimed) {
+    counters_.dead_rows_computed.Add(member.rows);
+    return;
+  }
+  counters_.queued.Subtract();
+  if (batch->state == Batch::State::kOffered) {
+    Touch(batch);
+    return;
+  }
+  // Without a worker that has room nobody looks at the batch for long: the dead must
+  // not fill the memory that the living need.
+  OwnedSegment& segment = batch->segments[member.segment];
+  if (batch->live_rows == 0) {
+    counters_.dead_rows_pruned.Add(batch->rows);
+    FreeBatch(batch);
+  } else if (!segment.slab) {
+    FreeSegment(batch->shape, segment);
+    segment.size = 0;
+  }
 }
 
 void VersionQueue::FailAll(const Status& status) {
@@ -111,12 +127,14 @@ void VersionQueue::FailAll(const Status& status) {
 }
 
 void VersionQueue::AddWorker(std::unique_ptr<WorkerLink> link) {
+  link->grants_gauge = &counters_.output_grants;
   workers_.push_back(link.release());
   counters_.workers.Set(workers_.size());
   needs_pump_ = true;
 }
 
 void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
+  link->SetProcess(0, -1);  // Its number may be another process's by now.
   Collect(link, now);
   workers_.erase(std::find(workers_.begin(), workers_.end(), link));
   counters_.workers.Set(workers_.size());
@@ -127,8 +145,15 @@ void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
     Requeue(*batch);
   }
   counters_.worker_deaths.Add();
-  link->gone = true;
   needs_pump_ = true;
+  Retire(link);
+}
+
+// Lets go of a worker that has no batches any more.
+void VersionQueue::Retire(WorkerLink* link) {
+  counters_.output_grants.Subtract(link->grants);
+  link->grants_gauge = nullptr;
+  link->gone = true;
   if (link->grants == 0) {
     delete link;  // Otherwise the last reply that points into its outputs does it.
   }
@@ -140,10 +165,11 @@ void VersionQueue::Requeue(Batch* batch) {
                            link->port().Withdraw(batch->seq) != shm::Handover::kDone;
   if (was_claimed) {
     Claimed(batch);
-    counters_.queued.Add(static_cast<std::uint64_t>(std::count_if(
-        batch->members.begin(), batch->members.end(),
-        [](const Member& member) { return member.request != nullptr; })));
-    counters_.reruns.Add(batch->members.size());
+    const auto live = static_cast<std::uint64_t>(
+        std::count_if(batch->members.begin(), batch->members.end(),
+                      [](const Member& member) { return member.request != nullptr; }));
+    counters_.queued.Add(live);
+    counters_.reruns.Add(live);
     ++batch->deaths;
   }
   batch->outputs->DropReference();

@@ -1,12 +1,14 @@
 // The batches of one version: rows go in, batches go to workers, answers come out.
 //
 // A request is written straight into the open batch of its shape. The open batch may
-// already be offered to a worker; new rows are published once a pass (Pump) and the worker
-// takes what is there when it is free. Rows that come too late for a claimed batch move to
-// a fresh one. Rows whose client has gone are taken out before a batch is claimed.
+// already be offered to a worker; new rows are published once a pass (Pump) and the
+// worker takes what is there when it is free. Rows that come too late for a claimed
+// batch move to a fresh one. Rows whose client has gone are taken out before a batch is
+// claimed.
 //
 // Invariants:
-//   1. A request is in exactly one batch, or in none after the sink heard about its end.
+//   1. A request is in exactly one batch, or in none after the sink heard about its
+//   end.
 //   2. shape.open is the youngest batch of its shape and is not sealed.
 //   3. Queued batches are in order of age; batches that ran once go before all others.
 //
@@ -33,6 +35,8 @@ struct QueueOptions {
   std::string version;
   std::string label;                 // "model 'm' version 3", for messages.
   std::uint32_t max_batch_size = 0;  // 0: the model does not batch.
+  // Rows at which a batch is closed; a larger request runs alone. 0: max_batch_size.
+  std::uint32_t close_rows = 0;
   Nanos max_queue_delay = 0;
   std::uint32_t max_queue_size = 4096;  // Requests that wait.
   std::uint64_t input_bytes = 512U << 20;
@@ -118,10 +122,12 @@ class VersionQueue {
   Status FindShape(std::span<const RowInput> inputs, Shape** out);
   bool EvictShape();
   void ReleaseCaches();
+  void FreeSlabs(Shape* shape);
   std::uint64_t AllocateInput(std::uint64_t size);
   void FreeInput(std::uint64_t offset, std::uint64_t size);
 
   // fill.cc: rows into batches.
+  [[nodiscard]] std::uint64_t HeaderSize() const;
   Batch* NewBatch(Shape* shape);
   Batch* OpenBatch(Shape* shape, std::uint32_t rows);
   bool AddSlab(Batch* batch);
@@ -131,10 +137,14 @@ class VersionQueue {
   void Touch(Batch* batch);
 
   // rebuild.cc: rows from batch to batch, and out of them.
+  struct SlabRows;
   bool MoveMember(Batch* from, const Member& member, Batch* to);
-  void CopyRows(const Shape& shape, const OwnedSegment& from, std::uint32_t row,
-                std::uint32_t rows, OwnedSegment* to, std::uint32_t to_row);
-  Batch* Rebuild(Batch* batch, std::uint32_t first_row);
+  std::uint64_t BytesSize(const SlabRows& rows, std::uint32_t input, std::uint64_t used,
+                          std::uint64_t* begin) const;
+  bool FitsLast(const SlabRows& rows, const Batch& batch) const;
+  bool AddExact(const SlabRows& rows, Batch* batch);
+  void CopyRows(const SlabRows& rows, OwnedSegment* to, std::uint32_t to_row);
+  Batch* Rebuild(Batch* batch, std::uint32_t first_row, bool alone = false);
   void FreeSegment(Shape* shape, const OwnedSegment& segment);
   void FreeBatch(Batch* batch);
 
@@ -151,6 +161,7 @@ class VersionQueue {
   shm::Handover TakeBack(Batch* batch);
   void Break(WorkerLink* link, const char* why);
   void Requeue(Batch* batch);
+  void Retire(WorkerLink* link);
   void WriteHeader(Batch* batch);
 
   // finish.cc: completions to answers.

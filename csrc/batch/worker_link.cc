@@ -86,6 +86,9 @@ Outputs* Outputs::Grant(WorkerLink* link, std::uint64_t capacity) {
   outputs->offset_ = offset;
   outputs->capacity_ = capacity;
   ++link->grants;
+  if (link->grants_gauge != nullptr) {
+    link->grants_gauge->Add();
+  }
   return outputs;
 }
 
@@ -95,6 +98,9 @@ void Outputs::DropReference() {
   }
   link_->arena().Free(offset_, capacity_);
   --link_->grants;
+  if (link_->grants_gauge != nullptr) {
+    link_->grants_gauge->Subtract();
+  }
   if (link_->gone && link_->grants == 0) {
     delete link_;
   }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/histogram.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "http2/call.h"
@@ -68,8 +69,10 @@ class WorkerLink {
   std::uint64_t id = 0;
   std::vector<Batch*> batches;  // Offered or claimed, oldest first.
   std::uint32_t grants = 0;     // Outputs that still point here.
-  bool broken = false;          // It broke the rules: being ended, takes no batch.
-  bool gone = false;            // The process is dead.
+  Counter* grants_gauge =
+      nullptr;          // The same, of all workers; null once this one is gone.
+  bool broken = false;  // It broke the rules: being ended, takes no batch.
+  bool gone = false;    // The process is dead.
 
  private:
   WorkerLink(shm::Region control, shm::Region outputs, int bell);
