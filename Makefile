@@ -26,11 +26,11 @@ check:
 	@$(RUN) -m tools.check $(ARGS)
 
 # Every layer's tests under AddressSanitizer and UndefinedBehaviorSanitizer, then the ring
-# between the processes under ThreadSanitizer.
+# between the processes and the queue above it under ThreadSanitizer.
 native:
 	@$(BOOTSTRAP) --system native
 	@tools/native_tests address,undefined
-	@tools/native_tests thread shm
+	@tools/native_tests thread shm,batch
 
 # The seeded mutation tests of make test and make native, for longer.
 fuzz:
