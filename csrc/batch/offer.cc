@@ -9,9 +9,9 @@
 namespace leeboard::batch {
 namespace {
 
-constexpr std::uint64_t kUnknownOutput = 64
-                                         << 10;  // Granted until the size is learned.
-constexpr std::uint64_t kOutputPadding = 64;     // Of each output, for alignment.
+// Granted until the size is learned.
+constexpr std::uint64_t kUnknownOutput = 64 << 10;
+constexpr std::uint64_t kOutputPadding = 64;  // Of each output, for alignment.
 
 std::uint64_t LiveRequests(const Batch& batch) {
   return static_cast<std::uint64_t>(

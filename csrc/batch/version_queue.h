@@ -7,8 +7,7 @@
 // claimed.
 //
 // Invariants:
-//   1. A request is in exactly one batch, or in none after the sink heard about its
-//   end.
+//   1. A request is in exactly one batch, or in none after the sink heard of its end.
 //   2. shape.open is the youngest batch of its shape and is not sealed.
 //   3. Queued batches are in order of age; batches that ran once go before all others.
 //

@@ -40,6 +40,7 @@ inline std::string Element(std::string_view text) {
 
 struct BenchOptions {
   std::uint32_t max_batch_size = 4;
+  std::uint32_t close_rows = 0;
   Nanos max_queue_delay = 0;
   std::uint32_t max_queue_size = 4096;
   std::uint64_t input_bytes = 64 << 20;
@@ -105,6 +106,7 @@ inline Bench::Bench(const BenchOptions& options)
   of_queue.version = "1";
   of_queue.label = "model 'm' version 1";
   of_queue.max_batch_size = options.max_batch_size;
+  of_queue.close_rows = options.close_rows;
   of_queue.max_queue_delay = options.max_queue_delay;
   of_queue.max_queue_size = options.max_queue_size;
   of_queue.input_bytes = options.input_bytes;

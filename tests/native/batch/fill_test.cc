@@ -46,6 +46,25 @@ TEST(Fill, RowsThatDoNotFitGoIntoTheNextBatch) {
   EXPECT_EQ(bench.sink.Said("c"), "67");
 }
 
+TEST(Fill, ABatchIsClosedAtTheSizeThatTheModelRunsBest) {
+  Bench bench({.max_batch_size = 8, .close_rows = 2});
+  for (const char* id : {"a", "b", "c"}) {
+    EXPECT_TRUE(bench.Send(id, id).ok());
+  }
+  EXPECT_TRUE(bench.Send("large", 5, {{{1}, "12345"}}).ok());
+  EXPECT_TRUE(bench.Send("d", "d").ok());
+  bench.Pump();
+  EXPECT_EQ(bench.worker().RunOne(), 2u);
+  EXPECT_EQ(bench.worker().RunOne(), 1u);
+  bench.Collect();
+  bench.Pump();
+  EXPECT_EQ(bench.worker().RunOne(), 5u) << "a larger request runs alone";
+  EXPECT_EQ(bench.worker().RunOne(), 1u);
+  bench.Collect();
+  EXPECT_EQ(bench.sink.Said("large"), "12345");
+  bench.ExpectIdle();
+}
+
 TEST(Fill, AModelThatDoesNotBatchRunsRequestsOneByOne) {
   Bench bench({.max_batch_size = 0});
   EXPECT_TRUE(bench.Send("a", "1").ok());

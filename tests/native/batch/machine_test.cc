@@ -55,6 +55,7 @@ class Machine {
     texts_ = Below(3) == 0;
     options.tensors = {Spec(texts_ ? DType::kBytes : DType::kUint8, {-1})};
     options.max_batch_size = static_cast<std::uint32_t>(Below(9));
+    options.close_rows = static_cast<std::uint32_t>(Below(5));
     max_rows_ = std::max<std::uint32_t>(options.max_batch_size, 1);
     options.max_queue_delay = Below(2) == 0 ? 0 : 3'000'000;
     options.max_queue_size = Below(4) == 0 ? 5 : 4096;
