@@ -95,6 +95,7 @@ Status VersionQueue::FindShape(std::span<const RowInput> inputs, Shape** out) {
   shape->close_rows = options_.close_rows == 0
                           ? shape->max_rows
                           : std::min(options_.close_rows, shape->max_rows);
+  shape->layout.close_rows = shape->close_rows;
   const std::uint64_t row = std::max<std::uint64_t>(shape->row_bytes, 1);
   shape->slab_rows = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(kSlabLimit / row, 1, shape->max_rows));

@@ -1,16 +1,16 @@
-// What the front end and one worker share besides tensors: the layout of a control region,
-// of a batch's description and of the word that is handed over.
+// What the front end and one worker share besides tensors: the layout of a control
+// region, of a batch's description and of the word that is handed over.
 //
 // The hand-over has no lock, so a worker that dies between any two instructions leaves
-// nothing held. A batch is one 64-bit word in `offers`. The front end publishes it OPEN and,
-// while nobody has claimed it, adds rows or takes it back with a compare-and-swap; the
-// worker claims it with one:
+// nothing held. A batch is one 64-bit word in `offers`. The front end publishes it OPEN
+// and, while nobody has claimed it, adds rows or takes it back with a compare-and-swap;
+// the worker claims it with one:
 //
 //   (front) -> OPEN -> (worker) CLAIMED -> (worker) a Completion
 //              OPEN -> (front) WITHDRAWN -> (front) OPEN again, or (worker) SKIPPED
 //
-// Everything the worker can write is hostile to the front end: it reads a word once, checks
-// it against its private record and ends the worker when they disagree.
+// Everything the worker can write is hostile to the front end: it reads a word once,
+// checks it against its private record and ends the worker when they disagree.
 
 #ifndef LEEBOARD_SHM_CONTROL_H_
 #define LEEBOARD_SHM_CONTROL_H_
@@ -32,9 +32,15 @@ inline constexpr std::uint32_t kMaxTensors = 128;  // Inputs or outputs of a mod
 inline constexpr std::uint32_t kMaxRank = 8;
 inline constexpr std::uint32_t kMaxRows = 0xFFFF;
 
-enum class WordState : std::uint8_t { kOpen = 0, kClaimed = 1, kWithdrawn = 2, kSkipped = 3 };
+enum class WordState : std::uint8_t {
+  kOpen = 0,
+  kClaimed = 1,
+  kWithdrawn = 2,
+  kSkipped = 3
+};
 
-// seq:18 | state:2 | rows:16 | header:28 (the batch header's offset / Arena::kAlignment).
+// seq:18 | state:2 | rows:16 | header:28 (the batch header's offset /
+// Arena::kAlignment).
 struct Word {
   std::uint32_t seq = 0;
   WordState state = WordState::kOpen;
@@ -54,7 +60,9 @@ struct Word {
             static_cast<std::uint32_t>((bits >> 28) & kMaxRows),
             (bits & ((1ULL << 28) - 1)) * Arena::kAlignment};
   }
-  [[nodiscard]] Word With(WordState next) const { return {seq, next, rows, header_offset}; }
+  [[nodiscard]] Word With(WordState next) const {
+    return {seq, next, rows, header_offset};
+  }
 };
 
 // The region of inputs is addressed by Word::header_offset.
@@ -108,16 +116,17 @@ struct InputRecord {
 struct LayoutRecord {
   std::uint32_t layout_id = 0;  // Never reused within a region.
   std::uint32_t input_count = 0;
-  std::uint32_t batched = 0;  // The tensors have a batch dimension.
-  std::uint32_t reserved = 0;
+  std::uint32_t batched = 0;     // The tensors have a batch dimension.
+  std::uint32_t close_rows = 0;  // A batch takes no more from here on.
   std::array<InputRecord, kMaxTensors> inputs{};
 };
 
-// Rows that lie together. Input i begins at offset + InputOffset(i) for `capacity` rows.
+// Rows that lie together. Input i begins at offset + InputOffset(i) for `capacity`
+// rows.
 struct Segment {
   std::uint64_t offset = 0;
-  std::uint32_t capacity = 0;        // Rows it was laid out for.
-  std::uint32_t row_end = 0;         // Rows of the batch up to and including this segment.
+  std::uint32_t capacity = 0;  // Rows it was laid out for.
+  std::uint32_t row_end = 0;   // Rows of the batch up to and including this segment.
   std::uint64_t bytes_capacity = 0;  // Room of each BYTES input.
 };
 
@@ -136,16 +145,17 @@ struct BatchHeader {
 };
 
 // The last segment of an open batch may be read while the front end extends it, so its
-// row_end is written and read as an atomic. A worker takes the smaller of row_end and the
-// rows of the word that it claimed.
+// row_end is written and read as an atomic. A worker takes the smaller of row_end and
+// the rows of the word that it claimed.
 inline std::uint32_t RowEnd(const Segment& segment) {
   auto& row_end = const_cast<std::uint32_t&>(segment.row_end);
   return std::atomic_ref<std::uint32_t>(row_end).load(std::memory_order_relaxed);
 }
 
-// Writes entry `index` of a batch that may be open: only row_end of an entry that exists
-// changes, and entries behind the published rows are not looked at.
-inline void WriteSegment(const Segment& segment, std::uint32_t index, BatchHeader* header) {
+// Writes entry `index` of a batch that may be open: only row_end of an entry that
+// exists changes, and entries behind the published rows are not looked at.
+inline void WriteSegment(const Segment& segment, std::uint32_t index,
+                         BatchHeader* header) {
   Segment& entry = header->segments()[index];
   if (entry.offset != segment.offset || entry.capacity != segment.capacity ||
       entry.bytes_capacity != segment.bytes_capacity) {
@@ -157,7 +167,8 @@ inline void WriteSegment(const Segment& segment, std::uint32_t index, BatchHeade
       .store(segment.row_end, std::memory_order_relaxed);
 }
 
-// Where input `index` begins inside a segment; index == input_count is the segment's size.
+// Where input `index` begins inside a segment; index == input_count is the segment's
+// size.
 inline std::uint64_t InputOffset(const LayoutRecord& layout, std::uint32_t index,
                                  std::uint32_t capacity, std::uint64_t bytes_capacity) {
   std::uint64_t offset = 0;

@@ -56,13 +56,56 @@ bool WorkerPort::TryClaim(Claim* claim) {
     cursor_ = (cursor_ + 1) & Word::kSeqMask;
     if (!withdrawn) {
       claimed_seq_ = word.seq;
+      claimed_rows_ = word.rows;
       *claim = {word.seq, word.rows, word.header_offset, MonotonicNow()};
       return true;
     }
   }
 }
 
+WorkerPort::Offer WorkerPort::Oldest() const {
+  const auto open_at = [this](std::uint32_t seq, Word* word) {
+    *word = Word::Decode(page()->offers[seq % kOffers].load(std::memory_order_seq_cst));
+    return word->seq == seq && word->state == WordState::kOpen && word->rows > 0;
+  };
+  Word word;
+  if (!open_at(cursor_, &word)) {
+    return {};
+  }
+  Word behind;
+  const bool full = open_at((cursor_ + 1) & Word::kSeqMask, &behind);
+  const Claim claim{word.seq, word.rows, word.header_offset, 0};
+  return {word.rows, full ? word.rows : layout(header(claim)).close_rows};
+}
+
+// Sleeps, with the bell armed, for as long as the policy wants the claim held back.
+void WorkerPort::Hold() {
+  std::uint32_t before = 0;  // Rows when the hold began.
+  for (;;) {
+    const Offer offer = Oldest();
+    const Nanos left = hold_.HoldUntil(offer.rows, offer.close_rows) - MonotonicNow();
+    if (left < HoldPolicy::kShortest) {
+      if (before > 0 && offer.rows >= before) {
+        hold_.Held(before, offer.rows, offer.close_rows);
+      }
+      return;
+    }
+    before = before == 0 ? offer.rows : before;
+    page()->worker_sleeps.store(1, std::memory_order_seq_cst);
+    if (Oldest().rows == offer.rows) {
+      pollfd wait{bell_.get(), POLLIN, 0};
+      const timespec time{0, static_cast<long>(left)};
+      if (ppoll(&wait, 1, &time, nullptr) > 0) {
+        std::uint64_t rings = 0;
+        [[maybe_unused]] const ssize_t size = read(bell_.get(), &rings, sizeof rings);
+      }
+    }
+    page()->worker_sleeps.store(0, std::memory_order_relaxed);
+  }
+}
+
 WorkerPort::Taken WorkerPort::Take(int timeout_ms, int watch, Claim* claim) {
+  Hold();
   if (TryClaim(claim)) {
     return Taken::kBatch;
   }
@@ -78,6 +121,7 @@ WorkerPort::Taken WorkerPort::Take(int timeout_ms, int watch, Claim* claim) {
     std::uint64_t rings = 0;
     [[maybe_unused]] const ssize_t size = read(bell_.get(), &rings, sizeof rings);
   }
+  Hold();
   if (TryClaim(claim)) {
     return Taken::kBatch;
   }
@@ -99,6 +143,11 @@ Completion* WorkerPort::record() {
 
 void WorkerPort::Publish() {
   const std::uint32_t next = page()->completed.load(std::memory_order_relaxed);
+  const Completion& done = page()->completions[next % kCompletions];
+  if (done.code == 0 && claimed_rows_ > 0) {
+    hold_.Ended(claimed_rows_, done.run_ended_at - done.run_began_at, Oldest().rows,
+                MonotonicNow());
+  }
   // Release for the record; sequentially consistent against front_sleeps, as in Ring().
   page()->completed.store(next + 1, std::memory_order_seq_cst);
   if (page()->front_sleeps.load(std::memory_order_seq_cst) != 0) {

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "shm/control.h"
+#include "shm/hold_policy.h"
 #include "shm/region.h"
 
 namespace leeboard::shm {
@@ -76,6 +77,14 @@ class WorkerPort {
     return reinterpret_cast<ControlPage*>(control_.data());
   }
   bool TryClaim(Claim* claim);
+  // The oldest open offer: its rows, and with how many it is full (close_rows == rows
+  // when another one is open behind it); no rows when there is none.
+  struct Offer {
+    std::uint32_t rows = 0;
+    std::uint32_t close_rows = 0;
+  };
+  [[nodiscard]] Offer Oldest() const;
+  void Hold();
 
   Region control_;
   Region inputs_;
@@ -86,6 +95,8 @@ class WorkerPort {
   UniqueFd passing_;
   std::uint32_t cursor_ = 0;
   std::uint32_t claimed_seq_ = 0;
+  std::uint32_t claimed_rows_ = 0;
+  HoldPolicy hold_;
 };
 
 }  // namespace leeboard::shm
