@@ -7,7 +7,9 @@
 namespace leeboard::route {
 namespace {
 
-std::string Quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string Quoted(std::string_view name) {
+  return "'" + std::string(name) + "'";
+}
 
 std::string NamesOf(const std::vector<wire::TensorSpec>& specs) {
   std::string names;
@@ -51,9 +53,8 @@ Status Checker::CheckRows(const wire::InputTensor& tensor, const Signature& sign
       "input " + Quoted(tensor.name) + " of model " + Quoted(signature.model);
   if (rows < 1 || rows > signature.max_batch_size) {
     return Status::InvalidArgument(
-        where + " has " + std::to_string(rows) +
-        " rows; a request must have 1 to " + std::to_string(signature.max_batch_size) +
-        " (max_batch_size)");
+        where + " has " + std::to_string(rows) + " rows; a request must have 1 to " +
+        std::to_string(signature.max_batch_size) + " (max_batch_size)");
   }
   if (index > 0 && rows != rows_) {
     return Status::InvalidArgument(where + " has " + std::to_string(rows) +
@@ -64,15 +65,16 @@ Status Checker::CheckRows(const wire::InputTensor& tensor, const Signature& sign
   return {};
 }
 
-Status Checker::CheckInput(const wire::InputTensor& tensor, const wire::TensorSpec& spec,
-                           const Signature& signature, std::size_t index) {
+Status Checker::CheckInput(const wire::InputTensor& tensor,
+                           const wire::TensorSpec& spec, const Signature& signature,
+                           std::size_t index) {
   const bool batched = signature.max_batch_size > 0;
   const auto dims = tensor.shape.view();
   if (wire::DTypeFromName(tensor.datatype) != spec.dtype) {
-    return Status::InvalidArgument(
-        "input " + Quoted(tensor.name) + " of model " + Quoted(signature.model) +
-        " has datatype " + Quoted(tensor.datatype) + ", the model expects " +
-        std::string(wire::DTypeName(spec.dtype)));
+    return Status::InvalidArgument("input " + Quoted(tensor.name) + " of model " +
+                                   Quoted(signature.model) + " has datatype " +
+                                   Quoted(tensor.datatype) + ", the model expects " +
+                                   std::string(wire::DTypeName(spec.dtype)));
   }
   const std::size_t skip = batched ? 1 : 0;
   if (dims.size() < skip || !MatchesSpec(dims.subspan(skip), spec)) {
@@ -95,14 +97,19 @@ Status Checker::CheckInput(const wire::InputTensor& tensor, const wire::TensorSp
   row.elements = 1;
   bool overflow = false;
   for (const std::int64_t dim : row.shape.view()) {
-    overflow = overflow || __builtin_mul_overflow(
-                               row.elements, static_cast<std::uint64_t>(dim), &row.elements);
+    overflow =
+        overflow || __builtin_mul_overflow(
+                        row.elements, static_cast<std::uint64_t>(dim), &row.elements);
   }
-  overflow = overflow || __builtin_mul_overflow(row.elements, wire::ElementSize(spec.dtype),
-                                                &row.row_bytes);
+  overflow =
+      overflow || __builtin_mul_overflow(row.elements, wire::ElementSize(spec.dtype),
+                                         &row.row_bytes);
   overflow = overflow || __builtin_mul_overflow(row.row_bytes, std::uint64_t{rows_},
                                                 &raw_sizes_[index]);
-  if (overflow || row.elements > (1ULL << 40)) {
+  // Far more than a message can hold, and few enough that sizes add up without
+  // wrapping.
+  constexpr std::uint64_t kLargest = 1ULL << 40;
+  if (overflow || row.elements > kLargest || raw_sizes_[index] > kLargest) {
     return Status::InvalidArgument("input " + Quoted(tensor.name) + " has shape " +
                                    ShapeText(dims) + ", which is too large");
   }
@@ -114,9 +121,9 @@ Status Checker::CheckOutputs(const wire::InferRequest& request,
   outputs_.clear();
   for (const std::string_view name : request.outputs) {
     const auto& specs = signature.outputs;
-    const auto found =
-        std::find_if(specs.begin(), specs.end(),
-                     [name](const wire::TensorSpec& spec) { return spec.name == name; });
+    const auto found = std::find_if(
+        specs.begin(), specs.end(),
+        [name](const wire::TensorSpec& spec) { return spec.name == name; });
     if (found == specs.end()) {
       return Status::InvalidArgument("model " + Quoted(signature.model) +
                                      " has no output " + Quoted(name) +
@@ -127,7 +134,8 @@ Status Checker::CheckOutputs(const wire::InferRequest& request,
   return {};
 }
 
-Status Checker::CheckHead(const wire::InferRequest& request, const Signature& signature) {
+Status Checker::CheckHead(const wire::InferRequest& request,
+                          const Signature& signature) {
   const std::size_t count = signature.inputs.size();
   inputs_.resize(count);
   raw_sizes_.assign(count, 0);
@@ -149,13 +157,12 @@ Status Checker::CheckHead(const wire::InferRequest& request, const Signature& si
   for (std::size_t index = 0; index < count; ++index) {
     const wire::TensorSpec& spec = signature.inputs[index];
     if (places_[index] == UINT32_MAX) {
-      return Status::InvalidArgument(
-          "input " + Quoted(spec.name) + " of model " + Quoted(signature.model) +
-          " is missing: got " + std::to_string(request.inputs.size()) +
-          " inputs, expected " + std::to_string(count));
+      return Status::InvalidArgument("input " + Quoted(spec.name) + " of model " +
+                                     Quoted(signature.model) + " is missing: got " +
+                                     std::to_string(request.inputs.size()) +
+                                     " inputs, expected " + std::to_string(count));
     }
-    Status status =
-        CheckInput(request.inputs[places_[index]], spec, signature, index);
+    Status status = CheckInput(request.inputs[places_[index]], spec, signature, index);
     if (!status.ok()) {
       return status;
     }
@@ -163,7 +170,8 @@ Status Checker::CheckHead(const wire::InferRequest& request, const Signature& si
   return CheckOutputs(request, signature);
 }
 
-Status Checker::CheckData(const wire::InferRequest& request, const Signature& signature) {
+Status Checker::CheckData(const wire::InferRequest& request,
+                          const Signature& signature) {
   data_.resize(inputs_.size());
   for (std::size_t index = 0; index < inputs_.size(); ++index) {
     const wire::InputTensor& tensor = request.inputs[places_[index]];
@@ -186,7 +194,8 @@ Status Checker::CheckData(const wire::InferRequest& request, const Signature& si
       status = Status::InvalidArgument(
           "input " + Quoted(tensor.name) + " has " + std::to_string(tensor.raw.size()) +
           " bytes of data, expected " + std::to_string(raw_sizes_[index]) + " for " +
-          std::string(wire::DTypeName(row.dtype)) + " " + ShapeText(tensor.shape.view()));
+          std::string(wire::DTypeName(row.dtype)) + " " +
+          ShapeText(tensor.shape.view()));
     }
     if (!status.ok()) {
       return status;
