@@ -15,6 +15,10 @@ class ModelError(LeeboardError):
     """A model file is broken, does not keep its own signature, or failed while running."""
 
 
+class InputError(ModelError):
+    """A request has values that the model's format cannot hold: the client's to mend."""
+
+
 class WorkerError(LeeboardError):
     """A worker process could not be started, or ended before it was ready."""
 

@@ -187,7 +187,7 @@ class OnnxBackend:
     def _run_text(self, inputs: Inputs, outputs: Outputs) -> None:
         """Run a model with BYTES tensors, which ONNX Runtime cannot bind."""
         feed = {name: inputs[name] for name in self._input_numbers}
-        feed |= {name: as_text(v) for name, v in feed.items() if v.dtype == object}
+        feed |= {n: as_text(n, v) for n, v in feed.items() if v.dtype == object}
         try:
             values = self._session.run(None, feed)
         except self._errors as error:

@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.backends.base import Array
+from runtime.errors import InputError
 
 if TYPE_CHECKING:
     import onnxruntime
 
 
-def as_text(values: Array) -> Array:
-    """Return `bytes` objects as text; what is not UTF-8 becomes a replacement character.
+def as_text(name: str, values: Array) -> Array:
+    """Return `bytes` objects as text; raises InputError for what is not UTF-8.
 
-    Refusing it here would fail a whole batch for one request's bytes.
+    ONNX Runtime's strings are text, so other bytes could only be passed on altered. The
+    front end runs a failed batch's requests again one by one: only the guilty one fails.
     """
     answer = np.empty(values.size, dtype=object)
-    answer[:] = [value.decode("utf-8", "replace") for value in values.ravel().tolist()]
+    try:
+        answer[:] = [value.decode() for value in values.ravel().tolist()]
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"input {name!r} has bytes that are not UTF-8, and ONNX strings are text: {error}"
+        ) from error
     return answer.reshape(values.shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from runtime.backends.base import Backend, Signature
-from runtime.errors import LeeboardError
+from runtime.errors import InputError, LeeboardError
 from runtime.native.port import NOTHING, STOPPED, WorkerPort, monotonic_ns
 from runtime.workers.slots import InputReader, SlotOutputs
 
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 WAIT_MS = 100
 """Longest sleep between two looks at the page: what a lost bell may cost."""
 
+INVALID_ARGUMENT = 3
 INTERNAL = 13
 
 
@@ -49,6 +50,8 @@ class BatchLoop:
             self._backend.run(inputs, outputs)
             ended = monotonic_ns()
             count = outputs.finish()
+        except InputError as error:
+            port.fail(INVALID_ARGUMENT, str(error).encode())
         except LeeboardError as error:
             port.fail(INTERNAL, str(error).encode())
         except Exception as error:

@@ -150,6 +150,23 @@ def test_a_bad_row_does_not_fail_its_neighbours(server: RunningServer) -> None:
     assert "out of data bounds" in str(answers[5])
 
 
+def test_bytes_that_are_not_text_are_the_clients_error_and_nobody_elses(
+    server: RunningServer,
+) -> None:
+    async def ask() -> list[object]:
+        async with triton_aio.InferenceServerClient(server.grpc) as client:
+            texts = [b"one", b"\xff\xfe", b"three"]
+            values = [np.array([[text, b""]], dtype=object) for text in texts]
+            calls = [client.infer("text", tensors(x=value)) for value in values]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = asyncio.run(ask())
+    failed = [i for i, a in enumerate(answers) if isinstance(a, InferenceServerException)]
+    assert failed == [1]
+    assert "[StatusCode.INVALID_ARGUMENT]" in str(answers[1])
+    assert "not UTF-8" in str(answers[1])
+
+
 def test_many_asyncio_clients_get_their_own_answers(server: RunningServer) -> None:
     async def ask() -> None:
         async with triton_aio.InferenceServerClient(server.grpc) as client:
