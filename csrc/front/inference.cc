@@ -8,7 +8,8 @@ namespace leeboard::front {
 namespace {
 
 constexpr std::size_t kLargeTensor = 16 << 10;  // From here on a tensor may land.
-constexpr std::uint8_t kRawTag = 7 << 3 | 2;    // raw_input_contents.
+constexpr std::size_t kHeadStep = 2 << 10;
+constexpr std::uint8_t kRawTag = 7 << 3 | 2;  // raw_input_contents.
 
 void AppendRawTag(std::uint64_t size, std::string* out) {
   out->push_back(static_cast<char>(kRawTag));
@@ -22,11 +23,12 @@ wire::Bytes AsBytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// The length behind a raw_input_contents tag. False: more bytes are needed, or `*other`:
-// it is some other field.
+// The length behind a raw_input_contents tag. False: more bytes are needed, or
+// `*other`: it is some other field.
 bool ReadRawTag(std::string_view between, std::uint64_t* size, bool* other) {
   constexpr std::size_t kLongest = 1 + 5;  // A message is smaller than 2^32.
-  *other = static_cast<std::uint8_t>(between[0]) != kRawTag || between.size() > kLongest;
+  *other =
+      static_cast<std::uint8_t>(between[0]) != kRawTag || between.size() > kLongest;
   if (*other || between.size() < 2 || (between.back() & 0x80) != 0) {
     return false;
   }
@@ -37,12 +39,16 @@ bool ReadRawTag(std::string_view between, std::uint64_t* size, bool* other) {
   return true;
 }
 
-Status FindQueue(const Place& place, const wire::InferRequest& request,
-                 const route::Version** version) {
+// The version that answers, or null and why.
+const route::Version* FindVersion(const Place& place, const wire::InferRequest& request,
+                                  Status* why) {
   if (place.draining) {
-    return Status::Unavailable("the server is stopping and takes no new requests");
+    *why = Status::Unavailable("the server is stopping and takes no new requests");
+    return nullptr;
   }
-  return place.table->Find(request.model_name, request.model_version, version);
+  const route::Version* version = nullptr;
+  *why = place.table->Find(request.model_name, request.model_version, &version);
+  return why->ok() ? version : nullptr;
 }
 
 Status WrongSize(std::string_view name, std::uint64_t came, std::uint64_t expected) {
@@ -84,10 +90,13 @@ Status Inference::Feed(wire::Bytes bytes, const Place& place, Scratch* scratch,
     if (mode_ == Mode::kLand) {
       FeedLanding(&bytes);
     } else if (mode_ == Mode::kAfterTensor) {
-      status = FeedBetween(&bytes);
+      status = FeedBetween(&bytes, scratch);
     } else {
-      body_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      bytes = {};
+      // While it may land, only as much is gathered as it takes to find out where.
+      const std::size_t taken =
+          may_land_ ? std::min(bytes.size(), kHeadStep) : bytes.size();
+      body_.append(reinterpret_cast<const char*>(bytes.data()), taken);
+      bytes = bytes.subspan(taken);
       if (may_land_) {
         status = TryLand(place, scratch);
       }
@@ -112,29 +121,47 @@ Status Inference::TryLand(const Place& place, Scratch* scratch) {
   }
   may_land_ = false;
   const wire::Bytes head = AsBytes(body_).first(raw.field_begin);
+  const wire::InferRequest& request = scratch->request;
   Status status = wire::ParseInferRequestHead(head, &scratch->request);
-  const route::Version* version = nullptr;
-  if (status.ok()) {
-    status = FindQueue(place, scratch->request, &version);
-  }
   if (!status.ok()) {
     return status;
   }
-  queue_ = static_cast<batch::VersionQueue*>(version->context);
-  status = scratch->checker.CheckHead(scratch->request, version->signature);
-  if (!status.ok() || version->signature.has_bytes_input) {
-    return status;  // BYTES tensors are gathered: their size is known only at their end.
+  if (request.model_name.empty() || request.inputs.size() <= request.raw_count) {
+    return {};  // Data before what it belongs to: allowed, if no serialiser does it.
   }
-  return Land(raw, scratch, *version);
+  const route::Version* version = FindVersion(place, request, &status);
+  if (version == nullptr) {
+    return status;
+  }
+  const route::Signature& signature = version->signature;
+  if (request.inputs.size() < signature.inputs.size() || signature.has_bytes_input) {
+    // Others may follow. BYTES are gathered: their size is known only at their end.
+    return {};
+  }
+  queue_ = static_cast<batch::VersionQueue*>(version->context);
+  status = scratch->checker.CheckHead(request, signature);
+  return status.ok() ? Land(raw, scratch, *version) : status;
+}
+
+// A head that promises more than its message can hold, or has data in two places, is
+// left to the check of the whole message; memory is never taken for more than was
+// announced.
+bool Inference::MayLand(const Scratch& scratch) const {
+  std::uint64_t total = 0;
+  for (const std::uint64_t size : scratch.checker.raw_sizes()) {
+    total += size;
+  }
+  const auto& inputs = scratch.request.inputs;
+  return total <= size_ &&
+         std::none_of(inputs.begin(), inputs.end(), [](const wire::InputTensor& input) {
+           return input.has_contents;
+         });
 }
 
 Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch,
                        const route::Version& version) {
   const wire::InferRequest& request = scratch->request;
   first_landed_ = request.raw_count;
-  if (first_landed_ >= request.inputs.size()) {
-    return {};  // More raw entries than inputs: the whole message tells.
-  }
   const route::Checker& checker = scratch->checker;
   inputs_.assign(request.inputs.size(), 0);
   sizes_.assign(request.inputs.size(), 0);
@@ -148,6 +175,9 @@ Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch,
     if (came != sizes_[i]) {
       return WrongSize(request.inputs[i].name, came, sizes_[i]);
     }
+  }
+  if (!MayLand(*scratch)) {
+    return {};
   }
   Status status = queue_->Reserve(checker.rows(), checker.raw_sizes(), &landing_);
   if (!status.ok()) {
@@ -168,7 +198,7 @@ Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch,
     if (mode_ == Mode::kLand) {
       FeedLanding(&rest);
     } else {
-      status = FeedBetween(&rest);
+      status = FeedBetween(&rest, scratch);
     }
   }
   body_.append(reinterpret_cast<const char*>(rest.data()), rest.size());
@@ -177,9 +207,10 @@ Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch,
 
 void Inference::FeedLanding(wire::Bytes* bytes) {
   const std::uint64_t wanted = sizes_[current_] - landed_;
-  const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, bytes->size()));
-  std::memcpy(queue_->LandingInput(landing_, inputs_[current_]) + landed_, bytes->data(),
-              taken);
+  const auto taken =
+      static_cast<std::size_t>(std::min<std::uint64_t>(wanted, bytes->size()));
+  std::memcpy(queue_->LandingInput(landing_, inputs_[current_]) + landed_,
+              bytes->data(), taken);
   landed_ += taken;
   *bytes = bytes->subspan(taken);
   if (landed_ == sizes_[current_]) {
@@ -187,7 +218,7 @@ void Inference::FeedLanding(wire::Bytes* bytes) {
   }
 }
 
-Status Inference::FeedBetween(wire::Bytes* bytes) {
+Status Inference::FeedBetween(wire::Bytes* bytes, Scratch* scratch) {
   while (!bytes->empty()) {
     body_.push_back(static_cast<char>(bytes->front()));
     *bytes = bytes->subspan(1);
@@ -206,7 +237,10 @@ Status Inference::FeedBetween(wire::Bytes* bytes) {
     ++current_;
     landed_ = 0;
     if (size != sizes_[current_]) {
-      return WrongSize("number " + std::to_string(current_), size, sizes_[current_]);
+      const wire::Bytes head = AsBytes(body_);
+      const bool known = wire::ParseInferRequestHead(head, &scratch->request).ok();
+      return WrongSize(known ? scratch->request.inputs[current_].name : "", size,
+                       sizes_[current_]);
     }
     mode_ = size == 0 ? Mode::kAfterTensor : Mode::kLand;
     if (size != 0) {
@@ -223,7 +257,8 @@ void Inference::Reassemble() {
     const std::uint64_t size = i == current_ ? landed_ : sizes_[i];
     AppendRawTag(sizes_[i], &whole);
     whole.append(
-        reinterpret_cast<const char*>(queue_->LandingInput(landing_, inputs_[i])), size);
+        reinterpret_cast<const char*>(queue_->LandingInput(landing_, inputs_[i])),
+        size);
   }
   whole.append(body_, head_size_);
   body_ = std::move(whole);
@@ -242,7 +277,8 @@ batch::Request* Inference::MakeRequest(const wire::InferRequest& parsed,
   request->heap_time = deadline;
   constexpr std::uint64_t kLongest = 1'000'000'000'000;  // Microseconds: eleven days.
   if (parsed.timeout_us > 0) {
-    const auto timeout = static_cast<Nanos>(std::min(parsed.timeout_us, kLongest) * 1000);
+    const auto timeout =
+        static_cast<Nanos>(std::min(parsed.timeout_us, kLongest) * 1000);
     request->heap_time = std::min(deadline, started_ + timeout);
   }
   return request;
@@ -257,9 +293,9 @@ Status Inference::SubmitLanded(Nanos deadline, Scratch* scratch, batch::Request*
   std::vector<std::uint16_t> outputs;
   for (const std::string_view name : scratch->request.outputs) {
     const auto& specs = queue_->options().outputs;
-    const auto found =
-        std::find_if(specs.begin(), specs.end(),
-                     [name](const wire::TensorSpec& spec) { return spec.name == name; });
+    const auto found = std::find_if(
+        specs.begin(), specs.end(),
+        [name](const wire::TensorSpec& spec) { return spec.name == name; });
     outputs.push_back(static_cast<std::uint16_t>(found - specs.begin()));
   }
   batch::Request* request = MakeRequest(scratch->request, *scratch, deadline);
@@ -280,11 +316,11 @@ Status Inference::Submit(const Place& place, Nanos deadline, Scratch* scratch,
     return SubmitLanded(deadline, scratch, out);
   }
   Status status = wire::ParseInferRequest(AsBytes(body_), &scratch->request);
-  const route::Version* version = nullptr;
-  if (status.ok()) {
-    status = FindQueue(place, scratch->request, &version);
-  }
   if (!status.ok()) {
+    return status;
+  }
+  const route::Version* version = FindVersion(place, scratch->request, &status);
+  if (version == nullptr) {
     return status;
   }
   queue_ = static_cast<batch::VersionQueue*>(version->context);

@@ -1,9 +1,9 @@
 // One ModelInfer call while its message arrives.
 //
-// A small message is gathered and parsed once. A large one is parsed as soon as its head is
-// there; its tensors then go straight into shared memory (a landing), chunk by chunk. A
-// message whose fields come in an order no serialiser uses is put together again and parsed
-// whole.
+// A small message is gathered and parsed once. A large one is parsed as soon as its
+// head is there; its tensors then go straight into shared memory (a landing), chunk by
+// chunk. A message whose fields come in an order no serialiser uses is put together
+// again and parsed whole.
 //
 // Thread safety: none; the I/O thread owns it.
 
@@ -38,10 +38,11 @@ class Inference {
   enum class Step : std::uint8_t { kMore, kComplete };
 
   void Start(std::uint32_t size, Nanos now);
-  // Takes the next bytes. kComplete: the message is whole, call Submit. An error ends it.
+  // Takes the next bytes. kComplete: the message is whole, call Submit. An error ends
+  // it.
   Status Feed(wire::Bytes bytes, const Place& place, Scratch* scratch, Step* step);
-  // Hands the request to its version's queue; `*out` is then in its care. On error nothing
-  // is left behind. `deadline` is the call's own; the request's may be earlier.
+  // Hands the request to its version's queue; `*out` is then in its care. On error
+  // nothing is left behind. `deadline` is the call's own; the request's may be earlier.
   Status Submit(const Place& place, Nanos deadline, Scratch* scratch,
                 batch::Request** out);
   // Gives back what it holds (cancelled before it was complete, or failed).
@@ -54,9 +55,11 @@ class Inference {
   enum class Mode : std::uint8_t { kGather, kLand, kAfterTensor };
 
   Status TryLand(const Place& place, Scratch* scratch);
-  Status Land(const wire::LargeRaw& raw, Scratch* scratch, const route::Version& version);
+  Status Land(const wire::LargeRaw& raw, Scratch* scratch,
+              const route::Version& version);
+  [[nodiscard]] bool MayLand(const Scratch& scratch) const;
   void FeedLanding(wire::Bytes* bytes);
-  Status FeedBetween(wire::Bytes* bytes);
+  Status FeedBetween(wire::Bytes* bytes, Scratch* scratch);
   void Reassemble();
   batch::Request* MakeRequest(const wire::InferRequest& parsed, const Scratch& scratch,
                               Nanos deadline);

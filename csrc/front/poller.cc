@@ -55,10 +55,12 @@ std::span<const epoll_event> Poller::Wait(Nanos timeout) {
   } else {
     if (has_nanoseconds_) {
       ready = WaitNanos(epoll_.get(), events_.data(), kEvents, timeout);
-      has_nanoseconds_ = ready >= 0 || errno != ENOSYS;
+      // Old sandboxes refuse a call that they do not know with EPERM.
+      has_nanoseconds_ = ready >= 0 || errno == EINTR;
     }
     if (!has_nanoseconds_) {
-      const Nanos ms = std::min<Nanos>((timeout + kMillisecond - 1) / kMillisecond, 60'000);
+      const Nanos ms =
+          std::min<Nanos>((timeout + kMillisecond - 1) / kMillisecond, 60'000);
       ready = epoll_wait(epoll_.get(), events_.data(), kEvents, static_cast<int>(ms));
     }
   }

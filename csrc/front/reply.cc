@@ -1,10 +1,10 @@
 #include "front/reply.h"
 
 #include <array>
+#include <cstring>
 #include <string_view>
 
 #include "wire/infer_response.h"
-#include "wire/typed_contents.h"
 
 namespace leeboard::front {
 namespace {
@@ -18,6 +18,25 @@ struct Slice {
   const std::uint8_t* data = nullptr;
   std::array<std::int64_t, shm::kMaxRank> dims{};
 };
+
+// Bytes of the first `count` BYTES elements, within `raw` whatever it says: it was well
+// formed when it was checked, but its worker can still write there.
+std::uint64_t ElementBytes(wire::Bytes raw, std::uint64_t count) {
+  std::uint64_t at = 0;
+  for (; count > 0; --count) {
+    std::uint32_t length = 0;
+    if (raw.size() - at < sizeof length) {
+      return raw.size();
+    }
+    std::memcpy(&length, raw.data() + at, sizeof length);
+    at += sizeof length;
+    if (length > raw.size() - at) {
+      return raw.size();
+    }
+    at += length;
+  }
+  return at;
+}
 
 std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spec,
                         const shm::OutputRecord& record, bool batched, Slice* slice) {
@@ -37,9 +56,9 @@ std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spe
     elements *= static_cast<std::uint64_t>(record.dims[i]);
   }
   const wire::Bytes all(slice->data, record.size);
-  const std::uint64_t begin = wire::RawBytesPrefix(all, elements * answer.row_begin);
+  const std::uint64_t begin = ElementBytes(all, elements * answer.row_begin);
   slice->data += begin;
-  return wire::RawBytesPrefix(all.subspan(begin), elements * answer.rows);
+  return ElementBytes(all.subspan(begin), elements * answer.rows);
 }
 
 }  // namespace
@@ -75,7 +94,8 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
   for (std::size_t i = 0; i < count; ++i) {
     wire::AppendRawOutputHeader(tensors[i].size, &reply->text);
     if (copied || tensors[i].size < kCutWorthwhile) {
-      reply->text.append(reinterpret_cast<const char*>(slices[i].data), tensors[i].size);
+      reply->text.append(reinterpret_cast<const char*>(slices[i].data),
+                         tensors[i].size);
     } else {
       reply->cuts.push_back({reply->text.size(), {slices[i].data, tensors[i].size}});
       reply->memory = answer.outputs;
