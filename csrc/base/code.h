@@ -1,6 +1,7 @@
 // gRPC status codes, the one vocabulary of failure that reaches a client.
 //
-// Source: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md (numbers are wire values).
+// Source: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md (numbers are wire
+// values).
 
 #ifndef LEEBOARD_BASE_CODE_H_
 #define LEEBOARD_BASE_CODE_H_
@@ -23,8 +24,8 @@ enum class Code : std::uint8_t {
   kAborted = 10,            // Never sent by inference.
   kOutOfRange = 11,         // Never sent by inference.
   kUnimplemented = 12,      // Unknown method, or one that this server does not offer.
-  kInternal = 13,           // A worker failed on this request, or the client broke gRPC.
-  kUnavailable = 14,        // The model or the server is not ready; try again later.
+  kInternal = 13,     // A worker failed on this request, or the client broke gRPC.
+  kUnavailable = 14,  // The model or the server is not ready; try again later.
 };
 
 }  // namespace leeboard

@@ -1,7 +1,7 @@
 // Counts of values in fixed buckets, as Prometheus shows them.
 //
-// Thread safety: one writer (the I/O thread), any number of readers. Counters are relaxed;
-// a reader may see a value in `count` a moment before its bucket.
+// Thread safety: one writer (the I/O thread), any number of readers. Counters are
+// relaxed; a reader may see a value in `count` a moment before its bucket.
 
 #ifndef LEEBOARD_BASE_HISTOGRAM_H_
 #define LEEBOARD_BASE_HISTOGRAM_H_
@@ -34,9 +34,9 @@ class Counter {
 
 // Upper bounds of latency buckets, in nanoseconds; the last bucket is open.
 inline constexpr std::array<std::uint64_t, 18> kLatencyBoundsNs = {
-    50'000,        100'000,       200'000,       500'000,       1'000'000,
-    2'000'000,     5'000'000,     10'000'000,    20'000'000,    50'000'000,
-    100'000'000,   200'000'000,   500'000'000,   1'000'000'000, 2'000'000'000,
+    50'000,        100'000,        200'000,       500'000,       1'000'000,
+    2'000'000,     5'000'000,      10'000'000,    20'000'000,    50'000'000,
+    100'000'000,   200'000'000,    500'000'000,   1'000'000'000, 2'000'000'000,
     5'000'000'000, 10'000'000'000, 30'000'000'000};
 inline constexpr std::array<std::uint64_t, 11> kRowBounds = {1,  2,   4,   8,   16,  32,
                                                              64, 128, 256, 512, 1024};

@@ -1,6 +1,6 @@
 // A binary min-heap of times whose members know their place, so that a member can leave
-// from the middle in O(log n). std::priority_queue cannot: requests that finish would stay
-// in it until their deadline, millions of them under load with long deadlines.
+// from the middle in O(log n). std::priority_queue cannot: requests that finish would
+// stay in it until their deadline, millions of them under load with long deadlines.
 //
 // T provides two public members: `Nanos heap_time` (the key; constant while inside) and
 // `std::uint32_t heap_index` (kNotInHeap while outside; written by the heap alone).
@@ -80,7 +80,8 @@ class IndexedHeap {
     for (;;) {
       std::size_t least = at;
       for (std::size_t child = 2 * at + 1; child <= 2 * at + 2; ++child) {
-        if (child < items_.size() && items_[child]->heap_time < items_[least]->heap_time) {
+        if (child < items_.size() &&
+            items_[child]->heap_time < items_[least]->heap_time) {
           least = child;
         }
       }

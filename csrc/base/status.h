@@ -1,7 +1,7 @@
 // The result of an operation that can fail: a code and a sentence.
 //
-// Success holds no text and allocates nothing. Errors of the request path carry an owned
-// sentence because it names what the client sent; building one is the slow path.
+// Success holds no text and allocates nothing. Errors of the request path carry an
+// owned sentence because it names what the client sent; building one is the slow path.
 //
 // Thread safety: a value; as safe as std::string.
 

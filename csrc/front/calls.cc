@@ -116,8 +116,9 @@ void Server::Complete(http2::Call* call, CallState* state) {
     return;
   }
   http2::ReplyBody reply;
-  const wire::Bytes message(reinterpret_cast<const std::uint8_t*>(state->message.data()),
-                            state->message.size());
+  const wire::Bytes message(
+      reinterpret_cast<const std::uint8_t*>(state->message.data()),
+      state->message.size());
   const Status status = AnswerControl(state->method, message, &reply.text);
   Release(call);
   if (status.ok()) {

@@ -45,7 +45,9 @@ constexpr std::array<Named, 12> kMethods = {{
     {"/grpc.health.v1.Health/Check", kHealthCheck},
 }};
 
-wire::Duration Sum(std::uint64_t count, const Counter& ns) { return {count, ns.get()}; }
+wire::Duration Sum(std::uint64_t count, const Counter& ns) {
+  return {count, ns.get()};
+}
 
 void AppendStatistics(const route::Version& version, std::string* reply) {
   auto* queue = static_cast<batch::VersionQueue*>(version.context);
@@ -111,10 +113,12 @@ int Server::MethodOf(std::string_view path) {
   return -1;
 }
 
-bool Server::Ready() const { return table_->ready() && !draining_; }
+bool Server::Ready() const {
+  return table_->ready() && !draining_;
+}
 
 Status Server::Describe(const wire::NameVersion& wanted,
-                        std::string route::Version::*text, std::string* reply) const {
+                        std::string route::Version::* text, std::string* reply) const {
   const route::Version* version = nullptr;
   Status status = table_->Find(wanted.name, wanted.version, &version);
   if (status.ok()) {
@@ -146,7 +150,8 @@ void Server::Index(const wire::IndexRequest& wanted, std::string* reply) const {
   }
 }
 
-Status Server::AnswerControl(int method, wire::Bytes message, std::string* reply) const {
+Status Server::AnswerControl(int method, wire::Bytes message,
+                             std::string* reply) const {
   if (method == kRepositoryIndex) {
     wire::IndexRequest wanted;
     Status status = wire::ParseIndexRequest(message, &wanted);
@@ -169,9 +174,9 @@ Status Server::AnswerControl(int method, wire::Bytes message, std::string* reply
       return {};
     case kModelReady: {
       const route::Version* version = table_->Look(wanted.name, wanted.version);
-      wire::AppendBool(!draining_ && version != nullptr &&
-                           version->state == route::State::kReady,
-                       reply);
+      wire::AppendBool(
+          !draining_ && version != nullptr && version->state == route::State::kReady,
+          reply);
       return {};
     }
     case kServerMetadata:
@@ -190,9 +195,9 @@ Status Server::AnswerControl(int method, wire::Bytes message, std::string* reply
       if (!wanted.name.empty() && version == nullptr) {
         return Status::NotFound("unknown service '" + std::string(wanted.name) + "'");
       }
-      const bool serving = version == nullptr ? Ready()
-                                              : !draining_ && version->state ==
-                                                                  route::State::kReady;
+      const bool serving = version == nullptr
+                               ? Ready()
+                               : !draining_ && version->state == route::State::kReady;
       wire::AppendHealth(serving ? wire::Serving::kServing : wire::Serving::kNotServing,
                          reply);
       return {};

@@ -14,8 +14,8 @@
 namespace leeboard::front {
 
 // Binds host:port (port 0: a free one) and listens. SO_REUSEPORT stays off: with it a
-// forgotten server would silently keep half of the connections; so an address in use is an
-// error that names it.
+// forgotten server would silently keep half of the connections; so an address in use is
+// an error that names it.
 Status Listen(const std::string& host, std::uint16_t port, UniqueFd* listener,
               std::uint16_t* bound_port);
 

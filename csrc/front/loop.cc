@@ -1,5 +1,6 @@
-// The I/O loop: read everything, then pump every queue once, then flush every connection
-// once. That order is what makes batches and sends large without waiting for anything.
+// The I/O loop: read everything, then pump every queue once, then flush every
+// connection once. That order is what makes batches and sends large without waiting for
+// anything.
 
 #include <unistd.h>
 
@@ -12,8 +13,8 @@
 namespace leeboard::front {
 namespace {
 
-// With work at a worker the loop looks around at least this often, so that a bell lost to
-// a worker that scribbled over its page costs time and nothing else.
+// With work at a worker the loop looks around at least this often, so that a bell lost
+// to a worker that scribbled over its page costs time and nothing else.
 constexpr Nanos kLookAround = 100'000'000;
 constexpr Nanos kAcceptPause = 100'000'000;  // After descriptors ran out.
 
@@ -230,9 +231,9 @@ void Server::CheckDrained() {
       connection->BeginDrain();
     }
   }
-  const bool open = std::any_of(
-      connections_.begin(), connections_.end(),
-      [](const auto& entry) { return entry.first->open_calls() > 0; });
+  const bool open =
+      std::any_of(connections_.begin(), connections_.end(),
+                  [](const auto& entry) { return entry.first->open_calls() > 0; });
   if ((said_goaway_ && !open) || connections_.empty()) {
     drained_ = true;
     notices_.Post({Notice::Kind::kDrained, 0, ""});

@@ -1,7 +1,7 @@
 // Letters from any thread to one: commands to the I/O thread, notices from it.
 //
-// A stack that producers push onto with a compare-and-swap and the consumer takes whole:
-// a producer that is descheduled half-way never makes the other side wait.
+// A stack that producers push onto with a compare-and-swap and the consumer takes
+// whole: a producer that is descheduled half-way never makes the other side wait.
 //
 // Thread safety: Post on any thread; TakeAll on one.
 

@@ -29,7 +29,8 @@ class Poller {
   Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
   [[nodiscard]] bool valid() const { return epoll_.valid(); }
-  // Registers, changes or (events == 0) leaves registered but silent. False: no descriptors.
+  // Registers, changes or (events == 0) leaves registered but silent. False: no
+  // descriptors.
   bool Set(int fd, Source* source, std::uint32_t events);
   void Remove(int fd, Source* source);
   // Waits at most `timeout` (kNever: until something happens).

@@ -17,7 +17,8 @@
 namespace leeboard::front {
 
 struct Served {
-  // Makes a queue that fits `signature`; `options.outputs` and max_batch_size are filled in.
+  // Makes a queue that fits `signature`; `options.outputs` and max_batch_size are
+  // filled in.
   static Status Create(route::Signature signature, batch::QueueOptions options,
                        std::shared_ptr<Served>* out) {
     auto served = std::make_shared<Served>();

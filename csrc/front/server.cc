@@ -15,7 +15,9 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {
   table_ = std::make_shared<const route::Table>();
 }
 
-Server::~Server() { Stop(); }
+Server::~Server() {
+  Stop();
+}
 
 Status Server::Start() {
   Status status = Listen(options_.host, options_.port, &listener_, &port_);
@@ -28,7 +30,8 @@ Status Server::Start() {
   }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "leeboard-io");
-    // Batch delays and deadlines are asked for in microseconds; the default slack is 50.
+    // Batch delays and deadlines are asked for in microseconds; the default slack
+    // is 50.
     prctl(PR_SET_TIMERSLACK, 1000);
     Run();
   });
@@ -43,7 +46,8 @@ void Server::Stop() {
 }
 
 void Server::SetTable(std::shared_ptr<const route::Table> table) {
-  commands_.Post([this, table = std::move(table)]() mutable { table_ = std::move(table); });
+  commands_.Post(
+      [this, table = std::move(table)]() mutable { table_ = std::move(table); });
 }
 
 void Server::AddServed(std::shared_ptr<Served> served) {
@@ -102,7 +106,8 @@ void Server::BeginDrain() {
     for (const auto& [connection, entry] : connections_) {
       connection->BeginDrain();
     }
-    // Clients that have not yet read the first GOAWAY may still start calls: a round trip.
+    // Clients that have not yet read the first GOAWAY may still start calls: a round
+    // trip.
     constexpr Nanos kRoundTrip = 100'000'000;
     final_goaway_at_ = now_ + kRoundTrip;
   });

@@ -1,11 +1,11 @@
 // The data plane: one I/O thread that owns every connection, queue and worker link.
 //
-// The control plane talks to it by posting commands and reads counters; it is never waited
-// for and never called. What it should know (a worker that had to be ended, the end of a
-// drain) comes back as notices.
+// The control plane talks to it by posting commands and reads counters; it is never
+// waited for and never called. What it should know (a worker that had to be ended, the
+// end of a drain) comes back as notices.
 //
-// Thread safety: every public method on any thread, except that Start and Stop are called
-// by the owner. Private members belong to the I/O thread.
+// Thread safety: every public method on any thread, except that Start and Stop are
+// called by the owner. Private members belong to the I/O thread.
 
 #ifndef LEEBOARD_FRONT_SERVER_H_
 #define LEEBOARD_FRONT_SERVER_H_
@@ -37,11 +37,11 @@ struct ServerOptions {
 };
 
 struct ServerCounters {
-  Counter requests;      // ModelInfer calls with a complete message.
-  Counter live_calls;    // Gauge: calls with state of ours.
+  Counter requests;    // ModelInfer calls with a complete message.
+  Counter live_calls;  // Gauge: calls with state of ours.
   Counter unknown_model;
-  Counter malformed;     // ModelInfer messages that name no known version or do not parse.
-  Counter connections;   // Gauge.
+  Counter malformed;  // ModelInfer messages that name no known version or do not parse.
+  Counter connections;  // Gauge.
   Counter refused_connections;
 };
 
@@ -76,13 +76,16 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void RemoveWorker(std::uint64_t worker);
   // Waiting requests are answered UNAVAILABLE with this reason.
   void FailWaiting(std::shared_ptr<Served> served, std::string reason);
-  // Stops listening, says GOAWAY, answers new requests UNAVAILABLE; a notice tells the end.
+  // Stops listening, says GOAWAY, answers new requests UNAVAILABLE; a notice tells the
+  // end.
   void BeginDrain();
 
   [[nodiscard]] int notices_fd() const { return notices_.fd(); }
   std::vector<Notice> TakeNotices() { return notices_.TakeAll(); }
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }
-  [[nodiscard]] const http2::Counters& wire_counters() const { return shared_.counters; }
+  [[nodiscard]] const http2::Counters& wire_counters() const {
+    return shared_.counters;
+  }
 
   // http2::CallHandler
   void OnStart(http2::Call* call) override;
@@ -150,7 +153,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   Status AnswerControl(int method, wire::Bytes message, std::string* reply) const;
   Status Statistics(const wire::NameVersion& wanted, std::string* reply) const;
   void Index(const wire::IndexRequest& wanted, std::string* reply) const;
-  Status Describe(const wire::NameVersion& wanted, std::string route::Version::*text,
+  Status Describe(const wire::NameVersion& wanted, std::string route::Version::* text,
                   std::string* reply) const;
   [[nodiscard]] bool Ready() const;
   static int MethodOf(std::string_view path);

@@ -74,6 +74,8 @@ std::vector<std::uint64_t> LatencyBounds() {
   return {kLatencyBoundsNs.begin(), kLatencyBoundsNs.end()};
 }
 
-std::vector<std::uint64_t> RowBounds() { return {kRowBounds.begin(), kRowBounds.end()}; }
+std::vector<std::uint64_t> RowBounds() {
+  return {kRowBounds.begin(), kRowBounds.end()};
+}
 
 }  // namespace leeboard::front

@@ -51,7 +51,7 @@ void SendQueue::AppendPiece(Answer* answer, const Answer::Piece& piece) {
 
 SendQueue::Outcome SendQueue::SendTo(int fd, std::uint64_t* sent) {
   constexpr std::size_t kMaxParts = 64;
-  std::array<iovec, kMaxParts> parts;
+  std::array<iovec, kMaxParts> parts{};
   while (unsent_ > 0) {
     std::size_t count = 0;
     std::size_t offered = 0;

@@ -18,8 +18,8 @@ constexpr std::uint64_t kQueueEnough = 256u << 10;
 constexpr std::size_t kMaxWaitingFrames = 20'000;
 
 // A header whose name and value outlive the frame; nghttp2 needs no copies.
-nghttp2_nv Lasting(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
+nghttp2_nv Lasting(std::string_view name, std::string_view value) noexcept {
+  const auto bytes = [](std::string_view text) noexcept {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   };
   return {bytes(name), bytes(value), name.size(), value.size(),

@@ -29,6 +29,8 @@ int OnBeginHeaders(nghttp2_session* /*session*/, const nghttp2_frame* frame,
   return 0;
 }
 
+// nghttp2 decides how many parameters its callbacks have.
+// NOLINTBEGIN(readability-function-size)
 int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
              const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
              std::size_t value_size, std::uint8_t /*flags*/, void* user_data) {
@@ -39,6 +41,7 @@ int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
   }
   return 0;
 }
+// NOLINTEND(readability-function-size)
 
 int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
                     void* user_data) {
@@ -90,13 +93,14 @@ int OnSendData(nghttp2_session* /*session*/, nghttp2_frame* /*frame*/,
   return NGHTTP2_ERR_PAUSE;
 }
 
+// NOLINTNEXTLINE(readability-function-size): nghttp2 decides.
 SignedSize FrameSizeToSend(nghttp2_session* /*session*/, std::uint8_t /*frame_type*/,
                            std::int32_t /*id*/, std::int32_t session_window,
                            std::int32_t stream_window, std::uint32_t max_frame,
                            void* /*user_data*/) {
   const std::int32_t window = std::min(session_window, stream_window);
-  return std::min({static_cast<std::size_t>(window),
-                   static_cast<std::size_t>(max_frame), kMaxFrameSent});
+  return std::min({static_cast<SignedSize>(window), static_cast<SignedSize>(max_frame),
+                   static_cast<SignedSize>(kMaxFrameSent)});
 }
 
 nghttp2_session_callbacks* NewCallbacks() {

@@ -1,7 +1,8 @@
-// Does a request fit a model? Names, datatypes, shapes and sizes, each refusal naming the
-// tensor, what came and what was expected.
+// Does a request fit a model? Names, datatypes, shapes and sizes, each refusal naming
+// the tensor, what came and what was expected.
 //
-// Thread safety: none; one Checker is reused for request after request by the I/O thread.
+// Thread safety: none; one Checker is reused for request after request by the I/O
+// thread.
 
 #ifndef LEEBOARD_ROUTE_SIGNATURE_H_
 #define LEEBOARD_ROUTE_SIGNATURE_H_
@@ -16,8 +17,8 @@
 
 namespace leeboard::route {
 
-// What a version takes and gives. With max_batch_size > 0 every tensor on the wire has one
-// more dimension than its spec, the first: the rows of the request.
+// What a version takes and gives. With max_batch_size > 0 every tensor on the wire has
+// one more dimension than its spec, the first: the rows of the request.
 struct Signature {
   std::string model;
   std::uint32_t max_batch_size = 0;

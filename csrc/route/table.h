@@ -1,7 +1,7 @@
 // Which version answers a request: one immutable snapshot of all that is served.
 //
-// The control plane builds a table, posts it, and never touches it again; the I/O thread
-// reads one for each message and frees the old one when it takes a new one.
+// The control plane builds a table, posts it, and never touches it again; the I/O
+// thread reads one for each message and frees the old one when it takes a new one.
 //
 // Thread safety: immutable once built, except for what `Version::context` points at.
 
@@ -34,20 +34,25 @@ struct Version {
   Signature signature;
   std::string metadata;  // ModelMetadataResponse, serialised.
   std::string config;    // ModelConfigResponse, serialised.
-  void* context = nullptr;  // The front end's queue for it; null unless it was ever ready.
+  void* context =
+      nullptr;  // The front end's queue for it; null unless it was ever ready.
 };
 
 class Table {
  public:
   // Later calls add to the same table. Versions of a model may come in any order.
   void Add(std::shared_ptr<const Version> version);
-  void set_server_metadata(std::string message) { server_metadata_ = std::move(message); }
+  void set_server_metadata(std::string message) {
+    server_metadata_ = std::move(message);
+  }
   void set_ready(bool ready) { ready_ = ready; }
 
   // The version that answers: the named one, or the highest that is ready.
-  Status Find(std::string_view model, std::string_view version, const Version** out) const;
+  Status Find(std::string_view model, std::string_view version,
+              const Version** out) const;
   // The same for questions about a version whatever its state; null when unknown.
-  [[nodiscard]] const Version* Look(std::string_view model, std::string_view version) const;
+  [[nodiscard]] const Version* Look(std::string_view model,
+                                    std::string_view version) const;
 
   [[nodiscard]] const std::vector<std::shared_ptr<const Version>>& all() const {
     return all_;

@@ -1,8 +1,8 @@
 // Who owns which bytes of a region: a first-fit allocator of offsets.
 //
 // The books are private memory of the front end, so a worker that scribbles over shared
-// memory can never corrupt ownership. Low offsets are preferred, which keeps the touched
-// part of a sparse region small.
+// memory can never corrupt ownership. Low offsets are preferred, which keeps the
+// touched part of a sparse region small.
 //
 // Invariant: free blocks never touch each other; every offset and size is a multiple of
 // kAlignment.

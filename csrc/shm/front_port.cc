@@ -81,9 +81,8 @@ Handover FrontPort::Withdraw(std::uint32_t seq) {
 
 bool FrontPort::IsClaimed(std::uint32_t seq) {
   const Offered* offered = Find(seq);
-  return offered != nullptr &&
-         At(seq).load(std::memory_order_relaxed) ==
-             offered->word.With(WordState::kClaimed).Encode();
+  return offered != nullptr && At(seq).load(std::memory_order_relaxed) ==
+                                   offered->word.With(WordState::kClaimed).Encode();
 }
 
 Poll FrontPort::Next(Completion* completion) {

@@ -1,10 +1,11 @@
 // The front end's side of the hand-over to one worker.
 //
-// The port keeps a private record of every word it published. A word in shared memory that
-// contradicts the record means that the worker is broken: the caller ends it and runs its
-// batches elsewhere.
+// The port keeps a private record of every word it published. A word in shared memory
+// that contradicts the record means that the worker is broken: the caller ends it and
+// runs its batches elsewhere.
 //
-// Thread safety: none; the I/O thread owns it. The worker is on the other side of the page.
+// Thread safety: none; the I/O thread owns it. The worker is on the other side of the
+// page.
 
 #ifndef LEEBOARD_SHM_FRONT_PORT_H_
 #define LEEBOARD_SHM_FRONT_PORT_H_
@@ -34,7 +35,8 @@ class FrontPort {
     return static_cast<std::uint32_t>(offered_.size());
   }
   [[nodiscard]] bool CanOffer() const {
-    return offered_.size() < kDepth && offered_.size() + withdrawn_.size() < kOffers - 1;
+    return offered_.size() < kDepth &&
+           offered_.size() + withdrawn_.size() < kOffers - 1;
   }
 
   // Publishes a batch; `seq` names it from now on. kClaimed does not happen.
@@ -48,14 +50,14 @@ class FrontPort {
   // Whether the worker has claimed it by now; what it is told may change at once.
   [[nodiscard]] bool IsClaimed(std::uint32_t seq);
 
-  // Copies the next completion, if any, and forgets its offer. The copy's seq is one that
-  // was outstanding; everything else in it is the worker's word.
+  // Copies the next completion, if any, and forgets its offer. The copy's seq is one
+  // that was outstanding; everything else in it is the worker's word.
   Poll Next(Completion* completion);
 
   // Wakes the worker if it sleeps and something was published since the last call.
   void Ring();
-  // Around the front end's own sleep: after kSleeping the caller checks HasCompletions()
-  // once more before it blocks.
+  // Around the front end's own sleep: after kSleeping the caller checks
+  // HasCompletions() once more before it blocks.
   void SetSleeping(bool sleeping) {
     page_->front_sleeps.store(sleeping ? 1 : 0, std::memory_order_seq_cst);
   }

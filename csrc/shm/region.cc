@@ -22,7 +22,8 @@ Status Failed(const char* what) {
 }
 
 UniqueFd MakeMemfd(const char* name) {
-  // Hosts with vm.memfd_noexec=2 refuse a memfd without the flag; older kernels refuse it.
+  // Hosts with vm.memfd_noexec=2 refuse a memfd without the flag; older kernels refuse
+  // it.
   int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExecSeal);
   if (fd < 0 && errno == EINVAL) {
     fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -47,7 +48,9 @@ Region& Region::operator=(Region&& other) noexcept {
   return *this;
 }
 
-Region::~Region() { Unmap(); }
+Region::~Region() {
+  Unmap();
+}
 
 void Region::Unmap() {
   if (data_ != nullptr) {

@@ -1,9 +1,10 @@
 // A stretch of anonymous shared memory (memfd) of fixed size.
 //
-// The front end creates regions and passes their descriptors to workers. A region is sealed
-// against growing and shrinking, so that no other process can turn our reads into SIGBUS,
-// and a read-only one also against new writable mappings: what a worker reads as input it
-// can never change. Pages cost memory only once touched; the size is address space.
+// The front end creates regions and passes their descriptors to workers. A region is
+// sealed against growing and shrinking, so that no other process can turn our reads
+// into SIGBUS, and a read-only one also against new writable mappings: what a worker
+// reads as input it can never change. Pages cost memory only once touched; the size is
+// address space.
 //
 // Thread safety: the object has one owner; the memory is shared by design.
 
@@ -34,8 +35,8 @@ class Region {
 
   // Creates a region and maps it writable here. `name` appears in /proc/PID/maps.
   static Status Create(const char* name, std::size_t size, Peer peer, Region* out);
-  // Maps `size` bytes of a region that another process made. Takes the descriptor. Refuses
-  // one that is smaller than size or not sealed against shrinking.
+  // Maps `size` bytes of a region that another process made. Takes the descriptor.
+  // Refuses one that is smaller than size or not sealed against shrinking.
   static Status Attach(UniqueFd fd, std::size_t size, bool writable, Region* out);
   // The same with the size that the descriptor has, at most max_size.
   static Status AttachWhole(UniqueFd fd, std::size_t max_size, Region* out);

@@ -26,7 +26,7 @@ def as_text(name: str, values: Array) -> Array:
         answer[:] = [value.decode() for value in values.ravel().tolist()]
     except UnicodeDecodeError as error:
         raise InputError(
-            f"input {name!r} has bytes that are not UTF-8, and ONNX strings are text: {error}"
+            f"input {name!r} has bytes that are not UTF-8; ONNX strings are text: {error}"
         ) from error
     return answer.reshape(values.shape)
 

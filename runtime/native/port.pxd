@@ -69,6 +69,7 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
 
     cdef cppclass CWorkerPort "leeboard::shm::WorkerPort":
         CWorkerPort() noexcept
+
         @staticmethod
         Status Open(const WorkerFds& fds, const RegionSizes& sizes,
                     CWorkerPort* out) except +

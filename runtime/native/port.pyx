@@ -100,7 +100,7 @@ cdef class WorkerPort:
             record.begin_dims()[axis] = dim
 
     def grow(self, unsigned long long size):
-        """Return writable memory for all outputs of this batch, in place of what was granted."""
+        """Return memory for all outputs of this batch, in place of what was granted."""
         cdef unsigned char* memory = NULL
         check(self._port.GrowOutputs(size, &memory))
         return PyMemoryView_FromMemory(<char*>memory, <Py_ssize_t>size, PyBUF_WRITE)

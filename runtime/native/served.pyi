@@ -2,9 +2,9 @@
 
 from typing import Protocol, final
 
-Tensor = tuple[str, str, tuple[int, ...]]
+_Tensor = tuple[str, str, tuple[int, ...]]
 
-class Options(Protocol):
+class _Options(Protocol):
     """What a queue is made from; dims are of one row, -1 is free."""
 
     @property
@@ -22,9 +22,9 @@ class Options(Protocol):
     @property
     def input_bytes(self) -> int: ...
     @property
-    def inputs(self) -> list[Tensor]: ...
+    def inputs(self) -> list[_Tensor]: ...
     @property
-    def outputs(self) -> list[Tensor]: ...
+    def outputs(self) -> list[_Tensor]: ...
 
 @final
 class Served:
@@ -33,7 +33,7 @@ class Served:
     inputs_fd: int
     input_bytes: int
 
-    def __init__(self, options: Options) -> None: ...
+    def __init__(self, options: _Options) -> None: ...
     def counts(self) -> dict[bytes, int]: ...
     def histograms(self) -> dict[bytes, list[int]]: ...
 

@@ -6,13 +6,11 @@ counters and for passing descriptors on.
 """
 
 cimport cython
-from libcpp.string cimport string
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport (
     CountsOf,
-    DType,
     DTypeFromName,
     HistogramsOf,
     LatencyBounds,

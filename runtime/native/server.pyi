@@ -4,7 +4,7 @@ from typing import Protocol, final
 
 from runtime.native.served import Served, WorkerLink
 
-class Entry(Protocol):
+class _Entry(Protocol):
     """One version in a route table; `state` is loading 0, ready 1 or unavailable 2."""
 
     @property
@@ -20,7 +20,7 @@ class Entry(Protocol):
     @property
     def config(self) -> bytes: ...
 
-class Options(Protocol):
+class _Options(Protocol):
     """What a server is made from."""
 
     @property
@@ -43,7 +43,7 @@ class Table:
     """A snapshot of all that is served; built once, then handed to a Server."""
 
     def __init__(self, server_metadata: bytes, ready: bool) -> None: ...
-    def add(self, entry: Entry, served: Served | None) -> None: ...
+    def add(self, entry: _Entry, served: Served | None) -> None: ...
 
 @final
 class Server:
@@ -52,7 +52,7 @@ class Server:
     port: int
     notices_fd: int
 
-    def __init__(self, options: Options) -> None: ...
+    def __init__(self, options: _Options) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def set_table(self, table: Table) -> None: ...

@@ -7,7 +7,6 @@ readable when `take_notices` has something to tell.
 
 cimport cython
 from libcpp.memory cimport make_shared, shared_ptr, unique_ptr
-from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport (
