@@ -22,7 +22,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from runtime.config import Config, check
-from runtime.errors import ServerError
+from runtime.errors import ConfigError, ServerError
 from runtime.metrics import Bounds, VersionCounters, server_families, version_families
 from runtime.models.lifecycle import State
 from runtime.models.manager import ModelManager
@@ -76,13 +76,26 @@ class Numbers(Collector):
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or nothing, a crash included."""
+    """Write a file so that a reader sees all of it or nothing, a crash included.
+
+    Raises ConfigError, and leaves nothing behind, where that is impossible.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink()
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def address(host: str, port: int) -> str:
+    """Return an address as clients and browsers take it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class App:
@@ -99,6 +112,7 @@ class App:
         self._signals = 0
         self._started = time.monotonic()
         self._draining = False
+        self._announced = False
         listen, limits = config.listen, config.limits
         self.plane = Plane(
             PlaneOptions(
@@ -175,19 +189,21 @@ class App:
         assert self.endpoint is not None
         elapsed = time.monotonic() - self._started
         logger.info("ready after %.2f s", elapsed)
+        if self._on_ready is not None:
+            self._on_ready(self)
         if self.config.ready_file is not None:
+            host = self.config.listen.host
             about = {
                 "pid": os.getpid(),
-                "grpc": f"{self.config.listen.host}:{self.plane.port}",
-                "http": f"{self.config.listen.host}:{self.endpoint.port}",
+                "grpc": address(host, self.plane.port),
+                "http": address(host, self.endpoint.port),
                 "grpc_port": self.plane.port,
                 "http_port": self.endpoint.port,
                 "ready_after_s": round(elapsed, 3),
                 "models": {v.source.name: v.state.name for v in self.manager.versions},
             }
             write_atomically(self.config.ready_file, json.dumps(about, indent=1) + "\n")
-        if self._on_ready is not None:
-            self._on_ready(self)
+            self._announced = True
 
     def stop(self) -> None:
         """Begin to drain; called again, stop waiting for the drain."""
@@ -214,7 +230,7 @@ class App:
             asyncio.get_running_loop().remove_reader(self.plane.notices_fd)
         self.plane.stop()
         await self.manager.close(WORKER_EXIT_S)
-        if self.config.ready_file is not None:
+        if self._announced and self.config.ready_file is not None:
             self.config.ready_file.unlink(missing_ok=True)
 
     def _is_ready(self) -> bool:

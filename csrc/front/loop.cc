@@ -70,9 +70,9 @@ void Server::Run() {
     LoseWorkers();
     ExpireDeadlines();
     PumpQueues();
-    CheckDrained();
     FlushDirty();
     CloseDoomed();
+    CheckDrained();  // Last: a call is over only when its answer has been flushed.
   }
   Shutdown();
 }

@@ -67,6 +67,7 @@ def test_what_is_in_flight_is_answered_after_sigterm_and_nothing_new_is_taken(
             thread.join(60)
         assert len(answers) == 6
         assert server.wait() == 0
+        assert not any("still in flight" in line for line in server.log)
 
 
 def test_a_second_signal_does_not_wait_for_the_drain(slow: Path) -> None:

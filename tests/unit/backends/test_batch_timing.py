@@ -1,3 +1,5 @@
+"""Which batch size is taken for which costs."""
+
 from __future__ import annotations
 
 import pytest
