@@ -8,6 +8,7 @@ DEFAULT_BATCH = 64
 """Rows of a batch where a model does not say and nobody chose."""
 
 FIRST_PAUSE_S = 0.1
+MOST_TRIES = 6
 LONGEST_PAUSE_S = 30.0
 
 
@@ -29,6 +30,15 @@ def close_rows(chosen: int | None, report: LoadReport) -> int:
     size = batch_size(chosen, report)
     measured = chosen is None and report.best_rows > 0
     return min(report.best_rows, size) if measured else size
+
+
+def gives_up(failures: int, refused: bool) -> bool:
+    """Tell whether a version without workers is unavailable rather than being restarted.
+
+    A model that was `refused` by its worker will be refused again; a worker that died on
+    the way may have met anything, and is given a few tries.
+    """
+    return refused or failures >= MOST_TRIES
 
 
 def restart_pause_s(failures: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runtime.config import Batching, Workers
-from runtime.errors import LeeboardError, WorkerError
+from runtime.errors import LeeboardError, ModelError, WorkerError
 from runtime.models import policy
 from runtime.models.describe import BatchConfig, Description, describe, row_dims
 from runtime.models.lifecycle import Event, State, advance
@@ -21,7 +21,7 @@ from runtime.workers.process import Loaded, LoadRequest, WorkerProcess
 
 logger = logging.getLogger(__name__)
 
-SETTLED_S = 10.0
+SETTLED_S = 1.0
 """A worker that has served for so long has shown that starting it again helps."""
 
 
@@ -146,6 +146,11 @@ class Version:
                     f"{self.label}: the file's inputs or outputs are not those that were "
                     "first loaded; publish it as a new version"
                 )
+            if self.max_batch_size > 0 and not loaded.report.batchable:
+                raise WorkerError(
+                    f"{self.label}: the file was first loaded as a model that batches, and "
+                    "its rows now depend on each other; publish it as a new version"
+                )
             return self.served
         batching = self._batching
         size = policy.batch_size(batching.max_batch_size, loaded.report)
@@ -213,7 +218,9 @@ class Version:
                 await self._fill(instance)
             except LeeboardError as error:
                 logger.error("%s could not be restarted: %s", instance.name, error)
-                if all(i.process is None for i in self.instances):
+                refused = isinstance(error, ModelError)
+                nobody_serves = not any(i.serving for i in self.instances)
+                if nobody_serves and policy.gives_up(instance.failures, refused):
                     self._report(Event.BROKE, str(error))
             else:
                 return

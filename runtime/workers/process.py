@@ -21,7 +21,7 @@ from pathlib import Path
 import runtime
 from runtime.backends.base import Signature
 from runtime.backends.load_check import LoadReport
-from runtime.errors import WorkerError
+from runtime.errors import ModelError, WorkerError
 from runtime.native.served import Served, WorkerLink
 from runtime.workers import channel
 from runtime.workers.logs import LineForwarder
@@ -69,28 +69,47 @@ def worker_environment() -> dict[str, str]:
     }
 
 
+def start_process(name: str) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
+    """Start a worker; returns it, our end of its channel, and the pipe of its words.
+
+    Raises WorkerError, and keeps no descriptor, when the system has no room for it.
+    """
+    try:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            talk, passed = channel.pair()
+            ours.enter_context(talk)
+            theirs.enter_context(passed)
+            words, printed = os.pipe()
+            ours.callback(os.close, words)
+            theirs.callback(os.close, printed)
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "runtime.workers.main", str(passed.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                pass_fds=[passed.fileno()],
+                env=worker_environment(),
+                start_new_session=False,
+            )
+            ours.pop_all()
+    except OSError as error:
+        raise WorkerError(f"{name}: the worker cannot be started: {error}") from error
+    return process, talk, words
+
+
 class WorkerProcess:
-    """A running worker; `close` ends it for good."""
+    """A running worker; `close` ends it for good.
+
+    Raises WorkerError when the system has no process or descriptor left for it.
+    """
 
     def __init__(self, name: str, on_exit: Callable[[WorkerProcess, int], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._name = name
         self._on_exit = on_exit
         self._messages: asyncio.Queue[channel.Message | None] = asyncio.Queue(maxsize=8)
-        self._talk, theirs = channel.pair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runtime.workers.main", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                env=worker_environment(),
-                start_new_session=False,
-            )
-        assert self._process.stdout is not None
-        self._lines = LineForwarder(os.dup(self._process.stdout.fileno()), name, logger)
-        self._process.stdout.close()
+        self._process, self._talk, words = start_process(name)
+        self._lines = LineForwarder(words, name, logger)
         self._talk.setblocking(False)
         self._pidfd = self._open_pidfd()
         self._loop.add_reader(self._talk.fileno(), self._read_talk)
@@ -104,7 +123,11 @@ class WorkerProcess:
         return self._process.pid
 
     async def load(self, request: LoadRequest) -> Loaded:
-        """Have the worker load and check the model; raises WorkerError with its reason."""
+        """Have the worker load and check the model.
+
+        Raises ModelError with the worker's reason, and WorkerError when the worker ends or
+        takes too long.
+        """
         warmup, cache = request.warmup, request.cache_dir
         channel.send(
             self._talk,
@@ -120,7 +143,7 @@ class WorkerProcess:
         )
         answer = await self._answer("loading the model", request.timeout_s)
         if answer["kind"] != "loaded":
-            raise WorkerError(answer.get("reason", f"unexpected answer {answer}"))
+            raise ModelError(answer.get("reason", f"unexpected answer {answer}"))
         report = dict(answer["report"], notes=tuple(answer["report"]["notes"]))
         return Loaded(
             signature_from(answer["signature"]), LoadReport(**report), answer["load_s"]
@@ -137,6 +160,9 @@ class WorkerProcess:
         }
         channel.send(self._talk, message, [fds[name] for name in FD_NAMES])
         await self._answer("attaching shared memory", ATTACH_TIMEOUT_S)
+        if self._process.returncode is not None:
+            # Its end was heard before its answer was read; nobody will hear of it again.
+            raise WorkerError(f"{self._name}: the worker ended while attaching")
         pidfd = os.dup(self._pidfd) if self._pidfd >= 0 else -1
         link.set_process(self.pid, pidfd)
 
@@ -178,7 +204,10 @@ class WorkerProcess:
             if self._pidfd < 0:
                 self._loop.call_soon(self._reap)
             return
-        self._say(received[0])
+        message, fds = received
+        for fd in fds:  # A worker has nothing to send us.
+            os.close(fd)
+        self._say(message)
 
     def _say(self, message: channel.Message | None) -> None:
         with contextlib.suppress(asyncio.QueueFull):
