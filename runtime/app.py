@@ -64,7 +64,7 @@ class Numbers(Collector):
                 version.source.name,
                 version.source.version,
                 version.state is State.READY,
-                {name.decode(): n for name, n in version.served.counts().items()},
+                version.counts(),
                 {name.decode(): v for name, v in version.served.histograms().items()},
             )
             for version in self._manager.versions

@@ -25,6 +25,7 @@ COUNTERS = {
     "dead_rows_computed": "Rows computed though their client had gone.",
     "reruns": "Requests that ran again because a worker died.",
     "worker_deaths": "Workers that ended while they served.",
+    "worker_restarts": "Workers started in the place of one that ended.",
 }
 GAUGES = {
     "queued": "Requests that wait for a worker.",

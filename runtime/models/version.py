@@ -70,6 +70,7 @@ class Version:
         self.loaded: Loaded | None = None
         self.max_batch_size = 0
         self.close_rows = 0
+        self.restarts = 0
         self._batching = batching
         self._workers = workers
         self._plane = plane
@@ -77,6 +78,13 @@ class Version:
         self._tasks: set[asyncio.Task[None]] = set()
         label = f"{source.name}/{source.version}"
         self.instances = [Instance(f"{label}#{i}") for i in range(workers.instances)]
+
+    def counts(self) -> dict[str, int]:
+        """Return the version's counters by name; none before its first worker was ready."""
+        if self.served is None:
+            return {}
+        native = {name.decode(): value for name, value in self.served.counts().items()}
+        return {**native, "worker_restarts": self.restarts}
 
     @property
     def label(self) -> str:
@@ -223,4 +231,5 @@ class Version:
                 if nobody_serves and policy.gives_up(instance.failures, refused):
                     self._report(Event.BROKE, str(error))
             else:
+                self.restarts += 1
                 return

@@ -98,6 +98,7 @@ def test_nothing_is_lost_and_nothing_is_wrong_when_workers_are_killed_in_turn(
         load.stop()
         assert load.failures == []
         assert server.total("leeboard_worker_deaths_total") == 6
+        assert server.total("leeboard_worker_restarts_total") == 6
         assert server.total("leeboard_workers") == instances
 
 
