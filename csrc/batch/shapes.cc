@@ -92,10 +92,7 @@ Status VersionQueue::FindShape(std::span<const RowInput> inputs, Shape** out) {
   FillLayout(inputs, batches(), next_layout_id_++, shape.get());
   shape->key = key;
   shape->max_rows = std::max<std::uint32_t>(options_.max_batch_size, 1);
-  shape->close_rows = options_.close_rows == 0
-                          ? shape->max_rows
-                          : std::min(options_.close_rows, shape->max_rows);
-  shape->layout.close_rows = shape->close_rows;
+  shape->close_rows = CloseRows();
   const std::uint64_t row = std::max<std::uint64_t>(shape->row_bytes, 1);
   shape->slab_rows = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(kSlabLimit / row, 1, shape->max_rows));

@@ -67,6 +67,11 @@ Status VersionQueue::Create(QueueOptions options, std::unique_ptr<VersionQueue>*
   return status;
 }
 
+std::uint32_t VersionQueue::CloseRows() const {
+  const std::uint32_t most = std::max<std::uint32_t>(options_.max_batch_size, 1);
+  return options_.close_rows == 0 ? most : std::min(options_.close_rows, most);
+}
+
 Request* VersionQueue::NewRequest() {
   if (free_requests_.empty()) {
     free_requests_.push_back(std::make_unique<Request>());
@@ -128,6 +133,7 @@ void VersionQueue::FailAll(const Status& status) {
 
 void VersionQueue::AddWorker(std::unique_ptr<WorkerLink> link) {
   link->grants_gauge = &counters_.output_grants;
+  link->port().SetCloseRows(CloseRows());
   workers_.push_back(link.release());
   counters_.workers.Set(workers_.size());
   needs_pump_ = true;
@@ -185,7 +191,11 @@ void VersionQueue::Requeue(Batch* batch) {
               Reason::kWorkerLost);
     return;
   }
-  queued_.push_front(batch);
+  if (batch->live_rows == 0) {
+    FreeBatch(batch);
+  } else {
+    queued_.push_front(batch);
+  }
 }
 
 }  // namespace leeboard::batch

@@ -117,6 +117,8 @@ class VersionQueue {
  private:
   VersionQueue(QueueOptions options, shm::Region region);
 
+  [[nodiscard]] std::uint32_t CloseRows() const;
+
   // shapes.cc
   Status FindShape(std::span<const RowInput> inputs, Shape** out);
   bool EvictShape();

@@ -99,6 +99,8 @@ struct ControlPage {
   alignas(64) std::atomic<std::uint32_t> front_sleeps{0};
   // Completions published so far (modulo 2^32); pairs release with the front's acquire.
   alignas(64) std::atomic<std::uint32_t> completed{0};
+  // From here on a batch takes no more rows; written by the front end before it offers.
+  alignas(64) std::atomic<std::uint32_t> close_rows{0};
   alignas(64) std::array<Completion, kCompletions> completions{};
 };
 
@@ -116,8 +118,8 @@ struct InputRecord {
 struct LayoutRecord {
   std::uint32_t layout_id = 0;  // Never reused within a region.
   std::uint32_t input_count = 0;
-  std::uint32_t batched = 0;     // The tensors have a batch dimension.
-  std::uint32_t close_rows = 0;  // A batch takes no more from here on.
+  std::uint32_t batched = 0;  // The tensors have a batch dimension.
+  std::uint32_t reserved = 0;
   std::array<InputRecord, kMaxTensors> inputs{};
 };
 

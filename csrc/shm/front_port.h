@@ -30,6 +30,11 @@ class FrontPort {
   // `bell` is the eventfd that the worker sleeps on. Neither argument is owned.
   FrontPort(ControlPage* page, int bell) : page_(page), bell_(bell) {}
 
+  // Tells the worker how many rows make a batch full.
+  void SetCloseRows(std::uint32_t rows) {
+    page_->close_rows.store(rows, std::memory_order_relaxed);
+  }
+
   // Batches that the worker has claimed or may claim.
   [[nodiscard]] std::uint32_t outstanding() const {
     return static_cast<std::uint32_t>(offered_.size());

@@ -74,8 +74,10 @@ WorkerPort::Offer WorkerPort::Oldest() const {
   }
   Word behind;
   const bool full = open_at((cursor_ + 1) & Word::kSeqMask, &behind);
-  const Claim claim{word.seq, word.rows, word.header_offset, 0};
-  return {word.rows, full ? word.rows : layout(header(claim)).close_rows};
+  // Only a claimed batch may be looked at: the front end may take this one back and use
+  // its memory for something else at any moment.
+  const std::uint32_t close_rows = page()->close_rows.load(std::memory_order_relaxed);
+  return {word.rows, full ? word.rows : close_rows};
 }
 
 // Sleeps, with the bell armed, for as long as the policy wants the claim held back.

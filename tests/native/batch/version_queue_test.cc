@@ -134,6 +134,18 @@ TEST(VersionQueue, AClientThatLeavesBetweenDeathAndRerunIsPruned) {
   bench.ExpectIdle();
 }
 
+TEST(VersionQueue, ABatchWithoutClientsDoesNotWaitForAWorker) {
+  Bench bench;
+  EXPECT_TRUE(bench.Send("a", "1").ok());
+  EXPECT_TRUE(bench.Send("b", "2").ok());
+  bench.Pump();
+  ASSERT_TRUE(bench.worker().Take());
+  bench.Cancel("a");
+  bench.Cancel("b");
+  bench.Kill(0);
+  bench.ExpectIdle();
+}
+
 TEST(VersionQueue, RepliesOutliveTheirWorker) {
   Bench bench;
   bench.sink.holds = true;

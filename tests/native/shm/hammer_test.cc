@@ -120,13 +120,13 @@ class Front {
       open_.erase(seq);
       ++completed_;
       // The worker says how many rows it saw and what they add up to.
-      const auto rows = static_cast<std::uint32_t>(pair_->completion.run_began_at);
+      const auto rows = static_cast<std::uint32_t>(pair_->completion.outputs[0].offset);
       std::uint64_t sum = 0;
       for (std::uint32_t row = 0; row < rows; ++row) {
         sum += batch.first + row;
       }
-      broken_ = broken_ || rows != batch.rows ||
-                static_cast<std::uint64_t>(pair_->completion.run_ended_at) != sum;
+      broken_ =
+          broken_ || rows != batch.rows || pair_->completion.outputs[0].size != sum;
       rows_completed += rows;
     }
     broken_ = broken_ || result == Poll::kBroken;
@@ -161,9 +161,9 @@ std::uint64_t Work(WorkerPort* port, int watch) {
     Completion* record = port->record();
     record->seq = claim.seq;
     record->code = 0;
-    record->output_count = 0;
-    record->run_began_at = claim.rows;
-    record->run_ended_at = static_cast<std::int64_t>(sum);
+    record->output_count = 1;
+    record->outputs[0].offset = claim.rows;
+    record->outputs[0].size = sum;
     port->Publish();
     rows += claim.rows;
   }

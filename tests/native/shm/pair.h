@@ -67,7 +67,7 @@ class Pair {
     record->seq = claim.seq;
     record->code = 0;
     record->output_count = 0;
-    record->run_began_at = claim.rows;
+    record->run_began_at = record->run_ended_at = claim.claimed_at;
     worker.Publish();
   }
   // The seq of the next completion, or what Next said instead.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "pair.h"
 #include "shm/passing.h"
 
@@ -89,6 +91,21 @@ TEST(WorkerPort, AGrownRegionReachesTheFrontEnd) {
   Region seen;
   ASSERT_TRUE(Region::AttachWhole(std::move(fd), 5000, &seen).ok());
   EXPECT_EQ(seen.data()[4999], 3);
+}
+
+TEST(WorkerPort, DoesNotLookAtABatchThatItHasNotClaimed) {
+  Pair pair;
+  std::memset(pair.inputs(), 0xFF,
+              Pair::kInputs);  // Whatever a header may have become.
+  pair.front.SetCloseRows(8);
+  for (int i = 0; i < 100; ++i) {
+    pair.Offer(256, 1);
+    const Claim claim = pair.Take();
+    ASSERT_EQ(claim.rows, 1u);
+    pair.Complete(claim);
+    std::uint32_t seq = 0;
+    ASSERT_EQ(pair.Next(&seq), Poll::kCompleted);
+  }
 }
 
 TEST(WorkerPort, IsNotOpenedOverRegionsThatAreTooSmall) {
