@@ -139,7 +139,7 @@ class App:
         try:
             self._listen()
             if not await self._load():
-                return 1
+                return 0 if self._stop.is_set() else 1
             self._announce()
             await self._stop.wait()
             await self._drain()

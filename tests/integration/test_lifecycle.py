@@ -173,6 +173,16 @@ def test_the_highest_numeric_version_is_served(tmp_path: Path) -> None:
         assert "09 is not a version" in "".join(server.log)
 
 
+def test_a_stop_while_models_load_ends_the_server_and_its_workers(slow: Path) -> None:
+    server = RunningServer(slow)
+    server.start()
+    wait_until(lambda: len(server.worker_pids()) == 1, "the worker has started")
+    worker = server.worker_pids()[0]
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    wait_until(lambda: not Path(f"/proc/{worker}").exists(), "no worker is left")
+
+
 def test_probes_are_not_ready_while_the_server_drains(slow: Path) -> None:
     x = np.ones((64, 4), np.float32)
     with RunningServer(slow) as server, triton.InferenceServerClient(server.grpc) as client:
