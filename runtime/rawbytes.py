@@ -21,9 +21,14 @@ def unpack_elements(memory: memoryview, begin: int, count: int) -> npt.NDArray[A
 
 
 def pack_elements(values: npt.NDArray[Any]) -> bytes:
-    """Return the raw bytes of an array of bytes or text, in row-major order."""
+    """Return the raw bytes of an array of bytes or text, in row-major order.
+
+    Raises TypeError for anything else: `bytes` of a number is that many zeros.
+    """
     parts: list[bytes] = []
     for value in values.reshape(-1):
-        item = value.encode() if isinstance(value, str) else bytes(value)
+        item = value.encode() if isinstance(value, str) else value
+        if not isinstance(item, bytes):
+            raise TypeError(f"{value!r} is neither bytes nor text")
         parts += (struct.pack("<I", len(item)), item)
     return b"".join(parts)

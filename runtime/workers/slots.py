@@ -29,10 +29,17 @@ Value = TypeVar("Value")
 
 
 class ViewCache(OrderedDict[Hashable, Value]):
-    """The most recently used views; the oldest goes when there are too many."""
+    """The most recently used views; the one unused for longest goes beyond the bound."""
+
+    def find(self, key: Hashable) -> Value | None:
+        """Return what is kept under a key, which counts as a use."""
+        value = self.get(key)
+        if value is not None:
+            self.move_to_end(key)
+        return value
 
     def keep(self, key: Hashable, value: Value) -> None:
-        """Remember a value, forgetting the oldest one beyond the bound."""
+        """Remember a value, forgetting another one beyond the bound."""
         self[key] = value
         if len(self) > CACHED_VIEWS:
             self.popitem(last=False)
@@ -84,7 +91,7 @@ class InputReader:
         self._port = port
         self._specs = signature.inputs
         self._memory = port.inputs()
-        self._layouts: dict[int, Layout] = {}
+        self._layouts: ViewCache[Layout] = ViewCache()
         self._views: ViewCache[SlotInputs] = ViewCache()
 
     def read(self) -> SlotInputs:
@@ -94,8 +101,10 @@ class InputReader:
         if len(segments) > 1:
             return self._gather(segments)
         offset, capacity, rows, room = segments[0]
-        key = (offset, rows, port.layout_id)
-        inputs = self._views.get(key)
+        # The capacity says where the second input begins: requests that came alone are laid
+        # out for their own rows, others for as many as may join them.
+        key = (offset, capacity, rows, port.layout_id)
+        inputs = self._views.find(key)
         if inputs is not None:
             return inputs
         layout = self._layout()
@@ -107,14 +116,16 @@ class InputReader:
         return inputs
 
     def _layout(self) -> Layout:
-        layout = self._layouts.get(self._port.layout_id)
+        number = self._port.layout_id
+        layout = self._layouts.find(number)
         if layout is None:
             batched, records = self._port.layout()
             items = tuple(
                 InputLayout(spec.name, spec.datatype, dims, row_bytes)
                 for spec, (_, dims, row_bytes) in zip(self._specs, records, strict=True)
             )
-            layout = self._layouts[self._port.layout_id] = Layout(batched, items)
+            layout = Layout(batched, items)
+            self._layouts.keep(number, layout)
         return layout
 
     def _gather(self, segments: list[tuple[int, int, int, int]]) -> SlotInputs:
@@ -156,6 +167,8 @@ class SlotOutputs:
         self._port = port
         self._specs = {spec.name: (i, spec) for i, spec in enumerate(signature.outputs)}
         self._batched = batched
+        # Behind a text of any length nothing lies twice in the same place.
+        self._sized = all(spec.datatype != "BYTES" for spec in signature.outputs)
         self._memory = port.outputs()
         self._views: ViewCache[Array] = ViewCache()
         self.begin()
@@ -168,7 +181,8 @@ class SlotOutputs:
         self._done: set[str] = set()
         self._placed: list[tuple[int, Array | bytes, tuple[int, ...]]] = []
         self.grown = False
-        self.key: Hashable | None = port.output_offset
+        place = (port.output_offset, port.output_capacity)
+        self.key: Hashable | None = place if self._sized else None
 
     def reserve(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return writable memory for one output."""
@@ -186,7 +200,7 @@ class SlotOutputs:
             return private
         offset = self._advance(size)
         key = (offset, shape, index)
-        array = self._views.get(key)
+        array = self._views.find(key)
         if array is None:
             array = np.frombuffer(self._memory, dtype, prod(shape), offset).reshape(shape)
             self._views.keep(key, array)
