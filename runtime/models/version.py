@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runtime.config import Batching, Workers
-from runtime.errors import LeeboardError, ModelError, WorkerError
+from runtime.errors import LeeboardError, ModelError
 from runtime.models import policy
 from runtime.models.describe import BatchConfig, Description, describe, row_dims
 from runtime.models.lifecycle import Event, State, advance
@@ -150,12 +150,12 @@ class Version:
         """Return the version's queue, made from what its first worker found."""
         if self.served is not None and self.loaded is not None:
             if loaded.signature != self.loaded.signature:
-                raise WorkerError(
+                raise ModelError(
                     f"{self.label}: the file's inputs or outputs are not those that were "
                     "first loaded; publish it as a new version"
                 )
             if self.max_batch_size > 0 and not loaded.report.batchable:
-                raise WorkerError(
+                raise ModelError(
                     f"{self.label}: the file was first loaded as a model that batches, and "
                     "its rows now depend on each other; publish it as a new version"
                 )

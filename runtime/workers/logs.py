@@ -14,10 +14,15 @@ import os
 
 LONGEST_LINE = 4096
 READ_BYTES = 64 << 10
+MOST_DRAINED = 16
+"""Reads of a last look into a pipe: what it holds, and no more of what goes on coming."""
 
 
 class LossyStream(io.TextIOBase):
-    """A text stream onto a non-blocking descriptor that drops what does not fit."""
+    """A text stream onto a non-blocking descriptor that drops what does not fit.
+
+    `dropped` counts the bytes that were lost.
+    """
 
     def __init__(self, fd: int) -> None:
         super().__init__()
@@ -35,10 +40,11 @@ class LossyStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write what fits; the rest is lost and counted."""
-        try:
-            os.write(self._fd, text.encode("utf-8", "replace"))
-        except (BlockingIOError, BrokenPipeError):
-            self.dropped += len(text)
+        data = text.encode("utf-8", "replace")
+        written = 0
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            written = os.write(self._fd, data)
+        self.dropped += len(data) - written
         return len(text)
 
 
@@ -64,7 +70,10 @@ class LineForwarder:
     def drain(self) -> None:
         """Log all that is left, without waiting for more."""
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.fd, READ_BYTES):
+            for _ in range(MOST_DRAINED):
+                data = os.read(self.fd, READ_BYTES)
+                if not data:
+                    break
                 self._take(data)
         self._take(b"")
 

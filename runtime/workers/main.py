@@ -85,6 +85,12 @@ def serve(talk: socket.socket) -> int:
     except LeeboardError as error:
         channel.send(talk, {"kind": "failed", "reason": str(error)})
         return 1
+    except Exception as error:
+        # The edge of the process: what a backend raises is the reason it does not serve.
+        logger.exception("the backend raised an unexpected error")
+        reason = f"{type(error).__name__}: {error}"
+        channel.send(talk, {"kind": "failed", "reason": reason})
+        return 1
     signature = backend.signature()
     channel.send(talk, describe(signature, report, time.monotonic() - started))
     second = channel.receive(talk)
@@ -106,8 +112,9 @@ def serve(talk: socket.socket) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run a worker on the channel whose descriptor is the first argument."""
-    # The terminal's Ctrl-C goes to the whole group; when to end is the front end's word.
+    # Ctrl-C and an init system reach the whole group; when to end is the front end's word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.stdout = LossyStream(1)
     sys.stderr = LossyStream(2)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

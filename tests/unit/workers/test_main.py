@@ -1,0 +1,125 @@
+"""The life of a worker, led in this process over a real channel."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.backends.base import FREE, Signature, TensorSpec
+from runtime.backends.load_check import LoadReport
+from runtime.errors import WorkerError
+from runtime.models.version import QueueOptions
+from runtime.native.served import Served, WorkerLink
+from runtime.testing import models
+from runtime.workers.channel import Message, pair, receive, send
+from runtime.workers.main import FD_NAMES, describe, serve, signature_from
+
+MIB = 1 << 20
+
+
+class Front:
+    """The front end's side: says everything first, then hears what was answered."""
+
+    def __init__(self) -> None:
+        self.talk, self.theirs = pair()
+
+    def say(self, message: Message, fds: list[int] | None = None) -> None:
+        send(self.talk, message, fds)
+
+    def hear(self) -> list[Message]:
+        """Hang up, let the worker live its life, and return its answers and status."""
+        self.talk.shutdown(socket.SHUT_WR)
+        with self.theirs:
+            status = serve(self.theirs)
+        answers = []
+        while (received := receive(self.talk)) is not None:
+            answers.append(received[0])
+        return [*answers, {"status": status}]
+
+
+@pytest.fixture
+def front() -> Iterator[Front]:
+    made = Front()
+    with made.talk, made.theirs:
+        yield made
+
+
+def load_message(file: Path, **changes: object) -> Message:
+    return {
+        "kind": "load", "path": str(file), "threads": 1, "max_batch_size": 4,
+        "measured": False, "warmup": None, "cache_dir": str(file.parent), **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    return models.save_identity(tmp_path / "identity.onnx")
+
+
+def test_a_signature_survives_the_way_through_a_message() -> None:
+    signature = Signature(
+        "onnx", (TensorSpec("x", "FP32", (FREE, 4)),), (TensorSpec("y", "BYTES", ()),), True
+    )
+    report = LoadReport(batchable=True, warmed=True, notes=("a note",))
+    message: dict[str, Any] = json.loads(json.dumps(describe(signature, report, 1.5)))
+    assert signature_from(message["signature"]) == signature
+    assert message["report"]["notes"] == ["a note"]
+    assert (message["kind"], message["load_s"]) == ("loaded", 1.5)
+
+
+def test_a_worker_without_work_ends_quietly(front: Front) -> None:
+    assert front.hear() == [{"status": 0}]
+
+
+def test_a_worker_whose_front_end_is_gone_after_loading_ends_quietly(
+    front: Front, identity: Path
+) -> None:
+    front.say(load_message(identity))
+    loaded, status = front.hear()
+    assert (loaded["kind"], status) == ("loaded", {"status": 0})
+    assert signature_from(loaded["signature"]).outputs[0].name == "y"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"path": "nowhere.onnx"}, "nowhere.onnx is not a file"),
+        ({"warmup": "nowhere.npz"}, "nowhere.npz"),
+        ({"threads": "many"}, "TypeError: "),
+    ],
+)
+def test_what_cannot_be_loaded_is_answered_with_the_reason(
+    front: Front, identity: Path, changes: dict[str, str], words: str
+) -> None:
+    front.say(load_message(identity, **changes))
+    failed, status = front.hear()
+    assert (failed["kind"], status) == ("failed", {"status": 1})
+    assert words in failed["reason"]
+
+
+def test_attaching_without_memory_is_refused(front: Front, identity: Path) -> None:
+    front.say(load_message(identity))
+    front.say({"kind": "attach", "input_bytes": MIB, "output_bytes": MIB, "batched": True})
+    with pytest.raises(WorkerError, match="did not send the shared memory"):
+        front.hear()
+
+
+def test_a_worker_serves_until_its_channel_hangs_up(front: Front, identity: Path) -> None:
+    x, y = ((name, "FP32", (4,)) for name in "xy")
+    served = Served(QueueOptions("m", "1", 4, 4, 0, 64, 8 * MIB, [x], [y]))
+    link = WorkerLink(8 * MIB)
+    fds = {**link.fds, "inputs": served.inputs_fd}
+    sizes = {"input_bytes": served.input_bytes, "output_bytes": link.output_bytes}
+    before = len(os.listdir("/proc/self/fd"))
+    front.say(load_message(identity))
+    front.say({"kind": "attach", "batched": True, **sizes}, [fds[n] for n in FD_NAMES])
+    loaded, *rest = front.hear()
+    assert loaded["kind"] == "loaded"
+    assert rest == [{"kind": "attached"}, {"status": 0}]
+    assert len(os.listdir("/proc/self/fd")) < before  # Its end of the channel has gone.
