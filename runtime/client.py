@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from runtime.messages import (
 from runtime.rawbytes import pack_elements, unpack_elements
 
 SERVICE = "/inference.GRPCInferenceService/"
+NUMBER_KINDS = "biuf"
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -95,11 +97,14 @@ def read_value(name: str, value: str) -> Array:
     """Return the array behind ``@FILE.npy`` or a JSON text."""
     try:
         if value.startswith("@"):
-            array: Array = np.load(Path(value[1:]), allow_pickle=False)
+            with Path(value[1:]).open("rb") as file:
+                array = np.load(file, allow_pickle=False)
         else:
             array = np.asarray(json.loads(value))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise ConfigError(f"--input {name}: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise ConfigError(f"--input {name}: {value[1:]} is no .npy file of one array")
     return array
 
 
@@ -118,14 +123,23 @@ def fit(name: str, array: Array, shape: list[int]) -> Array:
 
 
 def to_raw(name: str, array: Array, datatype: str) -> bytes:
-    """Return an array in the raw layout of its datatype."""
-    if datatype == "BYTES":
-        return pack_elements(array)
+    """Return an array in the raw layout of its datatype.
+
+    Raises ConfigError for what would not be the same values afterwards; only floating
+    point may lose digits.
+    """
     try:
+        if datatype == "BYTES":
+            return pack_elements(array)
         if datatype == "BF16":
             return bf16_from_float(array.astype(np.float32)).tobytes()
-        return np.ascontiguousarray(array, NUMPY_TYPES[datatype]).tobytes()
-    except (ValueError, TypeError) as error:
+        with np.errstate(all="ignore"):
+            converted = np.ascontiguousarray(array, NUMPY_TYPES[datatype])
+        is_exact = converted.dtype.kind != "f" and array.dtype.kind in NUMBER_KINDS
+        if is_exact and not np.array_equal(converted, array):
+            raise ValueError("it cannot hold these values")
+        return converted.tobytes()
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(
             f"--input {name} does not convert to {datatype}: {error}"
         ) from error
@@ -165,4 +179,13 @@ def save_outputs(answer: Answer, wanted: list[str]) -> None:
                 f"--output {text!r} names no output; give NAME=@FILE.npy with one of "
                 + ", ".join(repr(known) for known in answer.outputs)
             )
-        np.save(Path(file), answer.outputs[name], allow_pickle=False)
+        values = answer.outputs[name]
+        if values.dtype == object:
+            texts = values.astype("S")  # Objects would need pickle, numpy's texts do not.
+            if not np.array_equal(texts, values):
+                raise ConfigError(f"--output {name}: .npy loses zero bytes at a text's end")
+            values = texts
+        try:
+            np.save(Path(file), values, allow_pickle=False)
+        except OSError as error:
+            raise ConfigError(f"--output {name}: {error}") from error

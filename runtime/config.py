@@ -82,6 +82,7 @@ def check(config: Config) -> None:
         ("--threads", workers.threads, 1, 1024),
         ("--grpc-port", config.listen.grpc_port, 0, 65535),
         ("--http-port", config.listen.http_port, 0, 65535),
+        ("--exit-timeout", config.exit_timeout_s, 0, 86_400),
     )
     for option, value, lowest, highest in bounds:
         if not lowest <= value <= highest:

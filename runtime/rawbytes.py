@@ -29,6 +29,6 @@ def pack_elements(values: npt.NDArray[Any]) -> bytes:
     for value in values.reshape(-1):
         item = value.encode() if isinstance(value, str) else value
         if not isinstance(item, bytes):
-            raise TypeError(f"{value!r} is neither bytes nor text")
+            raise TypeError(f"{value} is neither bytes nor text")
         parts += (struct.pack("<I", len(item)), item)
     return b"".join(parts)

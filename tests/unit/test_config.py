@@ -1,0 +1,61 @@
+"""Numbers that make sense pass; others are refused with the option's name."""
+
+from __future__ import annotations
+
+from math import nan
+from pathlib import Path
+
+import pytest
+
+from runtime.config import Batching, Config, Listen, Workers, check
+from runtime.errors import ConfigError
+
+HERE = Path()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(HERE),
+        Config(HERE, Listen(grpc_port=0, http_port=0), exit_timeout_s=0),
+        Config(HERE, Listen(grpc_port=65535, http_port=65535), exit_timeout_s=86_400),
+        Config(HERE, batching=Batching(0, 0, 1)),
+        Config(HERE, batching=Batching(4096, 60_000_000, 1_000_000)),
+        Config(HERE, workers=Workers(1, 1)),
+        Config(HERE, workers=Workers(256, 1024)),
+    ],
+)
+def test_every_bound_is_allowed(config: Config) -> None:
+    check(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            Config(HERE, batching=Batching(-1)),
+            "--max-batch-size is -1; it must be 0 to 4096",
+        ),
+        (Config(HERE, batching=Batching(4097)), "--max-batch-size is 4097"),
+        (Config(HERE, batching=Batching(8, -1)), "--max-queue-delay-us is -1"),
+        (Config(HERE, batching=Batching(8, 60_000_001)), "must be 0 to 60000000"),
+        (
+            Config(HERE, batching=Batching(8, 0, 0)),
+            "--max-queue-size is 0; it must be 1 to",
+        ),
+        (Config(HERE, batching=Batching(8, 0, 1_000_001)), "--max-queue-size is 1000001"),
+        (Config(HERE, workers=Workers(0)), "--instances is 0; it must be 1 to 256"),
+        (Config(HERE, workers=Workers(257)), "--instances is 257"),
+        (Config(HERE, workers=Workers(1, 0)), "--threads is 0; it must be 1 to 1024"),
+        (Config(HERE, workers=Workers(1, 1025)), "--threads is 1025"),
+        (Config(HERE, Listen(grpc_port=-1)), "--grpc-port is -1; it must be 0 to 65535"),
+        (Config(HERE, Listen(http_port=65536)), "--http-port is 65536"),
+        (Config(HERE, exit_timeout_s=-0.5), "--exit-timeout is -0.5; it must be 0 to"),
+        (Config(HERE, exit_timeout_s=nan), "--exit-timeout is nan"),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_by_its_option(
+    config: Config, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check(config)
