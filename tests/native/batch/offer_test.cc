@@ -179,6 +179,7 @@ TEST(Offer, TheDeadDoNotFillTheMemoryWhileNoWorkerHasRoom) {
     bench.Cancel("dead");
   }
   EXPECT_EQ(bench.counters().queued.get(), 1u);
+  EXPECT_EQ(bench.counters().open_batches.get(), 1u);
   bench.AddWorker();
   bench.RunAll();
   EXPECT_EQ(bench.sink.Said("alive"), std::string(100'000, 'a'));

@@ -110,14 +110,20 @@ TEST(Rebuild, TextsOfSeveralSlabsDoNotOverflowTheNewOne) {
   const auto text = [](int i) {
     return std::string(12 << 10, static_cast<char>('a' + i));
   };
+  // The new slab will lie in the hole, right before the victim.
+  const std::string victim(20'000, 'v');
+  EXPECT_TRUE(bench.SendText("hole", std::string(72 << 10, 'h')).ok());
+  EXPECT_TRUE(bench.SendText("victim", victim).ok());
   for (int i = 0; i < 20; ++i) {
     EXPECT_TRUE(bench.SendText(std::to_string(i), text(i)).ok());
   }
+  bench.Cancel("hole");
   bench.Cancel("0");
   bench.Cancel("7");
   bench.AddWorker();
   bench.RunAll();
   EXPECT_EQ(bench.counters().batches.get(), 1u);
+  EXPECT_EQ(bench.sink.Said("victim"), Element(victim));
   for (int i = 1; i < 20; ++i) {
     if (i != 7) {
       ASSERT_EQ(bench.sink.Said(std::to_string(i)), Element(text(i))) << i;
