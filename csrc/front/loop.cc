@@ -55,7 +55,7 @@ void Server::Run() {
   now_ = MonotonicNow();
   while (!stopping_) {
     SleepWorkers(true);
-    const auto events = poller_.Wait(WaitTime(now_));
+    const auto events = poller_.Wait(WaitTime(MonotonicNow()));
     SleepWorkers(false);
     now_ = MonotonicNow();
     for (const epoll_event& event : events) {
