@@ -56,7 +56,9 @@ def is_version(name: str) -> bool:
 
 def find_version(folder: Path) -> ModelSource | None:
     """Return the highest version in a model's folder, or None when it has none."""
-    names = [p.name for p in folder.iterdir() if p.is_dir()]
+    names = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    if not names:
+        logger.warning("%s has no version: no folder with a number for its name", folder)
     for name in names:
         if not is_version(name):
             logger.warning("%s is not a version: not a decimal number", folder / name)

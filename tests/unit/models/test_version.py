@@ -1,0 +1,258 @@
+"""One version through its life, with real workers and a data plane that only listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.config import Batching, Workers
+from runtime.messages import ModelMetadataResponse
+from runtime.models import policy
+from runtime.models.lifecycle import State
+from runtime.models.repository import ModelSource
+from runtime.models.version import Version
+from runtime.testing.waiting import wait_until
+from runtime.workers.process import LoadRequest, WorkerProcess
+from tests.unit.models.fake_plane import FakePlane
+from tests.unit.workers.odd_backend import install
+
+MIB = 1 << 20
+EIGHT = Batching(max_batch_size=8)
+Deed = Callable[[], Awaitable[None]]
+
+
+class Bench:
+    """A version of an `.odd` model, whose file a test rewrites as it likes."""
+
+    def __init__(self, path: Path, batching: Batching = EIGHT, instances: int = 1) -> None:
+        self.path = path
+        self._proven = policy.requested_batch(batching.max_batch_size)
+        self.plane = FakePlane()
+        self.changes: list[State] = []
+        self.version = Version(
+            ModelSource("odd", "1", path),
+            batching,
+            Workers(instances, input_bytes=8 * MIB, output_bytes=8 * MIB),
+            self.plane.as_plane(),
+            lambda: self.changes.append(self.version.state),
+        )
+
+    def run(self, text: str, *deeds: Deed) -> None:
+        """Start the version on a file, do the deeds one after another, and close it."""
+        self.path.write_text(text)
+
+        async def life() -> None:
+            load = LoadRequest("odd", self.path, self._proven)
+            await self.version.start(load)
+            try:
+                for deed in deeds:
+                    await deed()
+            finally:
+                await self.version.close(30)
+
+        asyncio.run(life())
+
+    def process(self, instance: int = 0) -> WorkerProcess:
+        process = self.version.instances[instance].process
+        assert process is not None
+        return process
+
+    def rewrite(self, text: str) -> Deed:
+        async def deed() -> None:
+            self.path.write_text(text)
+
+        return deed
+
+    async def kill(self) -> None:
+        """End the first worker."""
+        self.process().kill()
+
+    def until(self, what: str, holds: Callable[[], bool]) -> Deed:
+        async def deed() -> None:
+            await asyncio.to_thread(
+                wait_until, holds, lambda: f"{what}: {self.version.state} {self.changes}"
+            )
+
+        return deed
+
+    def becomes(self, state: State) -> Deed:
+        return self.until(f"becomes {state}", lambda: self.version.state is state)
+
+    def serve(self, workers: int) -> Deed:
+        """Wait until so many workers have been handed to the data plane in all."""
+        return self.until(f"{workers} workers", lambda: len(self.plane.links) == workers)
+
+    def check(self, *facts: Callable[[], bool]) -> Deed:
+        async def deed() -> None:
+            assert [fact() for fact in facts] == [True] * len(facts)
+
+        return deed
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    install(tmp_path / "plugins", monkeypatch)
+    return tmp_path / "model.odd"
+
+
+def test_a_loaded_version_is_ready_described_and_handed_over(path: Path) -> None:
+    bench = Bench(path)
+    version, plane = bench.version, bench.plane
+    bench.run(
+        "well",
+        bench.check(
+            lambda: (version.state, version.reason) == (State.READY, ""),
+            lambda: plane.served == [version.served],
+            lambda: len(plane.links) == 1,
+            lambda: (version.max_batch_size, version.close_rows) == (8, 8),
+        ),
+    )
+    assert bench.changes == [State.READY, State.GONE]
+    assert version.description is not None
+    metadata = ModelMetadataResponse.FromString(version.description.metadata)
+    assert (metadata.name, list(metadata.versions)) == ("odd", ["1"])
+    assert (version.counts()["rows"], version.counts()["worker_restarts"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("fail weights", "KeyError: 'weights'"),
+        ("exit 3", "odd/1#0: the worker ended while loading the model"),
+    ],
+)
+def test_a_version_that_cannot_be_loaded_is_unavailable_with_its_reason(
+    path: Path, text: str, reason: str
+) -> None:
+    bench = Bench(path)
+    bench.run(text, bench.check(lambda: bench.version.reason == reason))
+    assert bench.changes == [State.UNAVAILABLE, State.GONE]
+    assert (bench.plane.served, bench.plane.links) == ([], [])
+    assert bench.version.counts() == {}
+
+
+@pytest.mark.parametrize(
+    ("batching", "text", "size"),
+    [(Batching(None), "well", 64), (Batching(0), "well", 0), (EIGHT, "mix", 0)],
+)
+def test_only_a_proven_and_wanted_batch_size_is_served(
+    path: Path, batching: Batching, text: str, size: int
+) -> None:
+    bench = Bench(path, batching)
+    bench.run(text, bench.check(lambda: bench.version.state is State.READY))
+    assert bench.version.max_batch_size == size
+
+
+def test_a_worker_that_dies_is_replaced_and_nobody_is_told(path: Path) -> None:
+    bench = Bench(path)
+    bench.run("well", bench.kill, bench.serve(2), bench.kill, bench.serve(3))
+    assert bench.changes == [State.READY, State.GONE]
+    assert len(bench.plane.served) == 1
+    assert bench.version.restarts == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("width 5", "the file's inputs or outputs are not those that were first loaded"),
+        ("mix", "its rows now depend on each other"),
+    ],
+    ids=["signature", "batching"],
+)
+def test_a_file_that_becomes_another_model_is_unavailable_until_it_is_itself_again(
+    path: Path, text: str, words: str
+) -> None:
+    bench = Bench(path)
+    reasons: list[str] = []
+
+    async def note() -> None:
+        reasons.append(bench.version.reason)
+
+    bench.run(
+        "well",
+        bench.rewrite(text),
+        bench.kill,
+        bench.becomes(State.UNAVAILABLE),
+        note,
+        bench.rewrite("well"),
+        bench.becomes(State.READY),
+    )
+    assert words in reasons[0]
+    assert "publish it as a new version" in reasons[0]
+    assert bench.plane.failed[0] == f"odd version 1 is unavailable: {reasons[0]}"
+    assert bench.changes == [State.READY, State.UNAVAILABLE, State.READY, State.GONE]
+
+
+def test_workers_that_die_while_they_load_are_tried_again(path: Path) -> None:
+    bench = Bench(path)
+    (instance,) = bench.version.instances
+    bench.run(
+        "well",
+        bench.rewrite("exit 3"),
+        bench.kill,
+        bench.until("third try", lambda: instance.failures >= 3),
+        bench.rewrite("well"),
+        bench.serve(2),
+    )
+    assert bench.changes == [State.READY, State.GONE]
+    assert bench.plane.failed == []
+
+
+def test_a_second_worker_that_cannot_start_is_tried_again_while_the_first_serves(
+    path: Path,
+) -> None:
+    bench = Bench(path, instances=2)
+    taken = path.with_name("taken")
+
+    async def free() -> None:
+        taken.unlink()
+
+    bench.run(
+        f"take {taken}",
+        bench.check(lambda: [i.serving for i in bench.version.instances] == [True, False]),
+        free,
+        bench.until("both serve", lambda: all(i.serving for i in bench.version.instances)),
+    )
+    assert bench.changes == [State.READY, State.GONE]
+
+
+def test_closing_ends_all_workers_and_nothing_is_started_again(path: Path) -> None:
+    bench = Bench(path, instances=2)
+    pids: list[int] = []
+
+    async def close() -> None:
+        pids.extend(bench.process(i).pid for i in range(2))
+        await bench.version.close(30)
+        await bench.version.close(30)
+
+    bench.run("well", close)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert bench.changes == [State.READY, State.GONE]
+    assert len(bench.plane.links) == 2
+
+
+def test_closing_ends_a_worker_that_is_being_started_again(path: Path) -> None:
+    bench = Bench(path)
+    first: list[int] = []
+
+    async def note() -> None:
+        first.append(bench.process().pid)
+
+    def another_hangs() -> bool:
+        process = bench.version.instances[0].process
+        return process is not None and process.pid != first[0]
+
+    last: list[int] = []
+
+    async def note_last() -> None:
+        last.append(bench.process().pid)
+
+    bench.run(
+        "well", note, bench.rewrite("hang"), bench.kill,
+        bench.until("a worker that hangs", another_hangs), note_last,
+    )  # fmt: skip
+    assert not Path(f"/proc/{last[0]}").exists()
+    assert bench.changes == [State.READY, State.GONE]
