@@ -54,20 +54,21 @@ def show_table(running: App) -> None:
         loaded = version.loaded
         notes = "; ".join(loaded.report.notes) if loaded else version.reason
         table.add_row(
-            version.source.name,
+            escape(version.source.name),
             version.source.version,
             version.state.name,
             str(version.close_rows) if version.max_batch_size else "no",
             str(sum(i.serving for i in version.instances)),
             f"{loaded.load_s:.2f} s" if loaded else "-",
-            notes,
+            escape(notes),
         )
     console.print(table)
+    from runtime.app import address
+
     host = running.config.listen.host
-    http = running.endpoint.port if running.endpoint else 0
-    console.print(
-        f"gRPC {host}:{running.plane.port}   metrics http://{host}:{http}/metrics"
-    )
+    grpc = address(host, running.plane.port)
+    http = address(host, running.endpoint.port if running.endpoint else 0)
+    console.print(escape(f"gRPC {grpc}   metrics http://{http}/metrics"))
 
 
 @app.command()

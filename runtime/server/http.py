@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,6 +69,7 @@ class Endpoint(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = MOST_CLIENTS  # Five would delay a burst by a second.
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Endpoint(ThreadingHTTPServer):
         self._registry = registry
         self._is_ready = is_ready
         self._room = threading.BoundedSemaphore(MOST_CLIENTS)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), Handler)
         except OSError as error:
@@ -116,8 +119,11 @@ class Endpoint(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: Peer, client_address: object) -> None:
-        """Note a client that went away; it is no error of ours."""
-        logger.debug("HTTP client %s went away", client_address, exc_info=True)
+        """Tell a client that went away, which is no error, from one of ours."""
+        if isinstance(sys.exception(), OSError):
+            logger.debug("HTTP client %s went away", client_address, exc_info=True)
+        else:
+            logger.exception("HTTP client %s got no answer", client_address)
 
     def answer(self, path: str) -> Answer:
         """Return the answer for a path."""
