@@ -10,6 +10,7 @@ Examples
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -43,8 +44,10 @@ def children_of(pid: int) -> list[int]:
     """Return the processes that `pid` started and that still run."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "children").read_text()
-        found += [int(child) for child in text.split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # A thread may end between the two looks.
+            text = (task / "children").read_text()
+            found += [int(child) for child in text.split()]
     return found
 
 
@@ -92,17 +95,23 @@ class RunningServer:
         self.stop()
 
     def start(self) -> None:
-        """Start the process without waiting for it."""
+        """Start the process without waiting for it; once only."""
+        if self._process is not None:
+            raise ServerError(f"this server was started already, as process {self.pid}")
         root = str(Path(runtime.__file__).resolve().parent.parent)
         paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            )
+        except OSError as error:
+            self._folder.cleanup()
+            raise ServerError(f"cannot start {self._command[0]}: {error}") from error
         self._reader = threading.Thread(
             target=self._read_log, name="server-log", daemon=True
         )
@@ -191,7 +200,8 @@ class RunningServer:
 
     def _settled(self) -> bool:
         assert self._process is not None
-        return self._ready_file.exists() or self._process.poll() is not None
+        told = any(line.startswith("gRPC ") for line in list(self.log))
+        return (told and self._ready_file.exists()) or self._process.poll() is not None
 
     def _read_log(self) -> None:
         assert self._process is not None
