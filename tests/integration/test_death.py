@@ -117,9 +117,7 @@ def test_no_worker_outlives_a_killed_front_end(width: tuple[str, ...]) -> None:
 def test_a_workers_words_reach_the_log_with_its_models_name(width: tuple[str, ...]) -> None:
     with RunningServer(*width) as server:
         os.kill(server.worker_pids()[0], signal.SIGKILL)
-        wait_until(
-            lambda: any("ended (signal 9)" in line for line in server.log), "logged"
-        )
+        wait_until(lambda: any("ended (signal 9)" in line for line in server.log), "logged")
         assert any("width/1#0" in line for line in server.log)
 
 

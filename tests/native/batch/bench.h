@@ -15,29 +15,6 @@
 
 namespace leeboard::batch {
 
-// One input's data of a request: dims of a row, and raw bytes of all rows.
-struct Tensor {
-  std::vector<std::int64_t> dims;
-  std::string raw;
-};
-
-inline wire::TensorSpec Spec(wire::DType dtype, std::vector<std::int64_t> dims) {
-  wire::TensorSpec spec;
-  spec.name = "t";
-  spec.dtype = dtype;
-  spec.shape.rank = static_cast<std::uint8_t>(dims.size());
-  std::copy(dims.begin(), dims.end(), spec.shape.dims.begin());
-  return spec;
-}
-
-// A BYTES element as it lies in memory.
-inline std::string Element(std::string_view text) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  std::string raw(sizeof size, '\0');
-  std::memcpy(raw.data(), &size, sizeof size);
-  return raw.append(text);
-}
-
 struct BenchOptions {
   std::uint32_t max_batch_size = 4;
   std::uint32_t close_rows = 0;

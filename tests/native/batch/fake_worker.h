@@ -15,18 +15,10 @@
 
 #include "batch/version_queue.h"
 #include "shm/worker_port.h"
+#include "tensors.h"
 #include "wire/typed_contents.h"
 
 namespace leeboard::batch {
-
-// What a batch looks like to its worker: raw bytes by input and row.
-struct SeenBatch {
-  std::uint32_t rows = 0;
-  std::uint32_t segments = 0;  // That it was gathered from.
-  std::vector<std::vector<std::string>> inputs;
-  std::vector<std::vector<std::int64_t>> dims;  // Of a row, by input.
-  bool batched = false;
-};
 
 class FakeWorker {
  public:
