@@ -39,14 +39,22 @@ def find_models(path: Path, warmup: Path | None = None) -> list[ModelSource]:
         raise ConfigError(
             f"--warmup goes with one model file; a folder has {WARMUP_FILE} beside a model"
         )
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = [source for folder in folders if (source := find_version(folder)) is not None]
+    try:
+        folders = sorted(p for p in path.iterdir() if is_visible_folder(p))
+        found = [source for p in folders if (source := find_version(p)) is not None]
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
     if not found:
         raise ConfigError(
             f"{path} holds no model; expected {path}/MODEL/VERSION/model.onnx "
             "with a number for VERSION"
         )
     return found
+
+
+def is_visible_folder(path: Path) -> bool:
+    """Tell whether a path is a folder that is not hidden."""
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def is_version(name: str) -> bool:
@@ -56,7 +64,7 @@ def is_version(name: str) -> bool:
 
 def find_version(folder: Path) -> ModelSource | None:
     """Return the highest version in a model's folder, or None when it has none."""
-    names = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    names = [p.name for p in folder.iterdir() if is_visible_folder(p)]
     if not names:
         logger.warning("%s has no version: no folder with a number for its name", folder)
     for name in names:

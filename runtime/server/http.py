@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -92,6 +93,11 @@ class Endpoint(ThreadingHTTPServer):
             target=self.serve_forever, name="leeboard-http", kwargs={"poll_interval": 0.1}
         )
         self._thread.start()
+
+    def server_bind(self) -> None:
+        """Bind without asking the resolver for our name, which may take its time."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.port
 
     @property
     def port(self) -> int:
