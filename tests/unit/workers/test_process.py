@@ -222,13 +222,18 @@ def test_a_worker_that_dies_as_it_answers_is_not_taken_for_a_living_one(
         worker = WorkerProcess("odd/1#0", Exits())
         loaded = await worker.load(odd("well"))
         served, link = served_for(loaded.signature), WorkerLink(8 * MIB)
+        control = link.fds["control"]
         attaching = asyncio.create_task(worker.attach(served, link, batched=True))
-        await asyncio.to_thread(int)
-        # From here on the loop stands still until answer and end have both happened.
-        with mmap.mmap(link.fds["control"], 0, prot=mmap.PROT_READ) as page:
-            wait_until(lambda: any(page[64:192]), "the worker waits for batches")
-        worker.kill()
-        wait_until(lambda: is_dead(worker.pid), "the worker is dead")
+
+        def stand_still() -> None:
+            """Hold the loop until answer and end have both happened."""
+            with mmap.mmap(control, 0, prot=mmap.PROT_READ) as page:
+                wait_until(lambda: any(page[64:192]), "the worker waits for batches")
+            worker.kill()
+            wait_until(lambda: is_dead(worker.pid), "the worker is dead")
+
+        # Right behind the task's first step, in the same round of the loop.
+        asyncio.get_running_loop().call_soon(stand_still)
         await asyncio.wait([attaching])
         heard.append(repr(attaching.exception()))
         await worker.close(PATIENCE_S)
