@@ -12,6 +12,7 @@ from runtime import __version__
 from runtime.backends.base import Signature, TensorSpec
 from runtime.messages import (
     DataType,
+    Message,
     ModelConfigResponse,
     ModelMetadataResponse,
     ServerMetadataResponse,
@@ -91,11 +92,11 @@ def describe(
     )
 
 
-def add_tensors(target: object, specs: Sequence[TensorSpec], batched: bool) -> None:
+def add_tensors(target: Message, specs: Sequence[TensorSpec], batched: bool) -> None:
     """Add the config's entry of each tensor."""
     for spec in specs:
         data_type = CONFIG_TYPES.get(spec.datatype, f"TYPE_{spec.datatype}")
-        target.add(  # type: ignore[attr-defined]
+        target.add(
             name=spec.name,
             data_type=DataType.Value(data_type),
             dims=row_dims(spec, batched),
