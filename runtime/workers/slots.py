@@ -15,14 +15,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from runtime.backends.base import FREE, Array, Signature, TensorSpec
+from runtime.backends.base import Array, Signature, TensorSpec
 from runtime.backends.datatypes import NUMPY_TYPES
+from runtime.backends.memory import admits
 from runtime.errors import ModelError
 from runtime.native.port import WorkerPort
 from runtime.rawbytes import pack_elements, unpack_elements
 
 CACHED_VIEWS = 512
 ALIGNMENT = 64
+
+
+def aligned(size: int) -> int:
+    """Return a size or an offset, rounded up to where the next tensor may begin."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 Value = TypeVar("Value")
@@ -151,7 +157,7 @@ class InputReader:
                 flat = np.frombuffer(self._memory, dtype, prod(shape), offset)
                 size = item.row_bytes * capacity
             arrays[item.name] = flat.reshape(shape)
-            offset += -(-size // ALIGNMENT) * ALIGNMENT
+            offset += aligned(size)
         return arrays
 
 
@@ -189,6 +195,10 @@ class SlotOutputs:
         index, spec = self._check(name, shape)
         if spec.datatype == "BYTES":
             raise ModelError(f"output {name!r} is BYTES, which has no fixed size; write it")
+        return self._lay_down(index, spec, shape)
+
+    def _lay_down(self, index: int, spec: TensorSpec, shape: tuple[int, ...]) -> Array:
+        """Return memory for a checked output that is not BYTES."""
         dtype = NUMPY_TYPES[spec.datatype]
         size = prod(shape) * dtype.itemsize
         if self._at + size > self._end or self.grown:
@@ -212,7 +222,7 @@ class SlotOutputs:
         """Copy one output into the reply."""
         index, spec = self._check(name, values.shape)
         if spec.datatype != "BYTES":
-            self.reserve_again(name, values.shape)[...] = values
+            self._lay_down(index, spec, values.shape)[...] = values
             return
         raw = pack_elements(values)
         self._placed.append((index, raw, values.shape))
@@ -222,11 +232,6 @@ class SlotOutputs:
         offset = self._advance(len(raw))
         self._memory[offset : offset + len(raw)] = raw
         self._port.set_output(index, offset, len(raw), values.shape)
-
-    def reserve_again(self, name: str, shape: tuple[int, ...]) -> Array:
-        """Reserve an output whose name was checked a moment ago."""
-        self._done.discard(name)
-        return self.reserve(name, shape)
 
     def finish(self) -> int:
         """Check that every output is there and return how many there are."""
@@ -239,7 +244,7 @@ class SlotOutputs:
 
     def _advance(self, size: int) -> int:
         offset = self._at
-        self._at = -(-(offset + size) // ALIGNMENT) * ALIGNMENT
+        self._at = aligned(offset + size)
         return offset
 
     def _check(self, name: str, shape: tuple[int, ...]) -> tuple[int, TensorSpec]:
@@ -248,15 +253,12 @@ class SlotOutputs:
         if name in self._done:
             raise ModelError(f"output {name!r} was produced twice")
         index, spec = self._specs[name]
-        fits = len(shape) == len(spec.shape) and all(
-            wanted in (FREE, size) for wanted, size in zip(spec.shape, shape, strict=True)
-        )
         if self._batched and (not shape or shape[0] != self._port.rows):
             raise ModelError(
                 f"output {name!r} has shape {list(shape)}; its first dimension must be the "
                 f"batch's {self._port.rows} rows"
             )
-        if not fits:
+        if not admits(spec, shape):
             raise ModelError(
                 f"output {name!r} has shape {list(shape)}, the model declares "
                 f"{list(spec.shape)}"
@@ -270,13 +272,11 @@ class SlotOutputs:
             for _, raw, _ in self._placed
         ]
         sizes = [len(raw) if isinstance(raw, bytes) else raw.nbytes for raw in raws]
-        region = self._port.grow(
-            sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) or 1
-        )
+        region = self._port.grow(sum(map(aligned, sizes)) or 1)
         offset = 0
         for (index, _, shape), raw, size in zip(self._placed, raws, sizes, strict=True):
             region[offset : offset + size] = (
                 raw if isinstance(raw, bytes) else raw.view(np.uint8).data
             )
             self._port.set_output(index, offset, size, shape)
-            offset += -(-size // ALIGNMENT) * ALIGNMENT
+            offset += aligned(size)
