@@ -6,6 +6,7 @@
 #define LEEBOARD_BATCH_COUNTERS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -34,9 +35,10 @@ struct SizeCounters {
 struct VersionCounters {
   explicit VersionCounters(std::uint32_t max_rows) : by_size(max_rows + 1) {}
 
+  void Fail(Reason reason) { failed[static_cast<std::size_t>(reason)].Add(); }
+
   Counter requests_ok;
   std::array<Counter, kReasons> failed;
-  Counter failed_ns;
   Counter rows;
   Counter batches;
   Counter dead_rows_pruned;    // Dropped before they cost compute.

@@ -237,7 +237,7 @@ void VersionQueue::FailBatch(Batch* batch, const Status& status, Reason reason) 
     if (batch->state != Batch::State::kClaimed) {
       counters_.queued.Subtract();
     }
-    counters_.failed[static_cast<std::size_t>(reason)].Add();
+    counters_.Fail(reason);
     sink_->OnFailure(member.request, status);
     FreeRequest(member.request);
   }

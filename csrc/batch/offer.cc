@@ -168,7 +168,6 @@ void VersionQueue::WriteHeader(Batch* batch) {
   header->layout_offset = batch->shape->layout_offset;
   header->output_offset = batch->outputs->offset();
   header->output_capacity = batch->outputs->capacity();
-  header->segment_capacity = segment_capacity_;
   for (std::uint32_t i = 0; i < batch->segments.size(); ++i) {
     shm::WriteSegment(batch->segments[i].shared, i, header);
   }

@@ -189,7 +189,7 @@ Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row, bool alone) 
     if (fresh == nullptr || !MoveMember(batch, member, fresh)) {
       // Without memory for a second copy the client hears it; it may try again.
       counters_.queued.Subtract();
-      counters_.failed[static_cast<std::size_t>(Reason::kRejected)].Add();
+      counters_.Fail(Reason::kRejected);
       sink_->OnFailure(
           member.request,
           Status::ResourceExhausted(options_.label + ": the input memory is full"));

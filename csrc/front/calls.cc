@@ -9,7 +9,6 @@
 namespace leeboard::front {
 namespace {
 
-constexpr int kModelInfer = 0;
 constexpr std::size_t kLargestControlMessage = 64 << 10;
 
 batch::Reason ReasonOf(Code code) {
@@ -104,7 +103,7 @@ void Server::OnGone(http2::Call* call) {
     batch::Request* request = state->request;
     batch::VersionQueue* queue = request->queue;
     deadlines_.Remove(request);
-    queue->counters().failed[static_cast<std::size_t>(batch::Reason::kCancelled)].Add();
+    queue->counters().Fail(batch::Reason::kCancelled);
     queue->Forget(request);
   }
   Release(call);
@@ -150,7 +149,7 @@ void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
   if (state->method == kModelInfer) {
     batch::VersionQueue* queue = state->inference.refused_by();
     if (queue != nullptr) {
-      queue->counters().failed[static_cast<std::size_t>(ReasonOf(status.code()))].Add();
+      queue->counters().Fail(ReasonOf(status.code()));
     } else if (status.code() == Code::kNotFound) {
       counters_.unknown_model.Add();
     } else {
@@ -165,7 +164,7 @@ void Server::Expire(batch::Request* request) {
   deadlines_.Remove(request);
   http2::Call* call = request->call;
   batch::VersionQueue* queue = request->queue;
-  queue->counters().failed[static_cast<std::size_t>(batch::Reason::kDeadline)].Add();
+  queue->counters().Fail(batch::Reason::kDeadline);
   const Status status = Status::DeadlineExceeded(
       queue->options().label + ": the request's time ran out before its answer");
   queue->Forget(request);

@@ -11,7 +11,7 @@ namespace leeboard::front {
 namespace {
 
 enum Method : int {
-  kModelInfer = 0,
+  kModelInfer = Server::kModelInfer,
   kServerLive,
   kServerReady,
   kModelReady,
@@ -68,7 +68,7 @@ void AppendStatistics(const route::Version& version, std::string* reply) {
   statistics.inference_count = counters.rows.get();
   statistics.execution_count = counters.batches.get();
   statistics.success = {ok, counters.total.sum()};
-  statistics.fail = {failed, counters.failed_ns.get()};
+  statistics.fail.count = failed;
   statistics.queue = Sum(ok, counters.queue_ns);
   statistics.compute_input = Sum(ok, counters.input_ns);
   statistics.compute_infer = Sum(ok, counters.infer_ns);

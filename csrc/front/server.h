@@ -55,6 +55,9 @@ struct Notice {
 
 class Server final : public http2::CallHandler, public batch::AnswerSink {
  public:
+  // The number of the one method that control_rpcs.cc does not answer.
+  static constexpr int kModelInfer = 0;
+
   explicit Server(ServerOptions options);
   ~Server();
   Server(const Server&) = delete;

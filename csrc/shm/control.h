@@ -136,9 +136,7 @@ struct BatchHeader {
   std::uint64_t layout_offset = 0;
   std::uint64_t output_offset = 0;  // What the worker may write of its output region.
   std::uint64_t output_capacity = 0;
-  std::uint32_t segment_capacity = 0;  // Entries of `segments` that exist.
-  std::uint32_t reserved = 0;
-  // Segment segments[segment_capacity] follows.
+  // The segments follow.
 
   [[nodiscard]] Segment* segments() { return reinterpret_cast<Segment*>(this + 1); }
   [[nodiscard]] const Segment* segments() const {
