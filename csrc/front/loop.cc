@@ -78,7 +78,7 @@ void Server::Run() {
 }
 
 void Server::Dispatch(const epoll_event& event) {
-  auto* source = static_cast<Source*>(event.data.ptr);
+  auto* source = static_cast<Source*>(static_cast<PollSource*>(event.data.ptr));
   switch (source->kind) {
     case Source::Kind::kListener:
       AcceptAll();
@@ -134,7 +134,7 @@ void Server::AcceptAll() {
       continue;
     }
     http2::Connection* connection = entry->connection.get();
-    entry->source = {Source::Kind::kConnection, entry.get(), 0};
+    entry->source = {Source::Kind::kConnection, entry.get()};
     if (!poller_.Set(connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP)) {
       counters_.refused_connections.Add();
       continue;

@@ -69,8 +69,8 @@ std::uint64_t Server::AddWorker(std::shared_ptr<Served> served,
     entry->link->id = id;
     entry->id = id;
     entry->served = served;
-    entry->bell = {Source::Kind::kBell, entry.get(), 0};
-    entry->process = {Source::Kind::kProcess, entry.get(), 0};
+    entry->bell = {Source::Kind::kBell, entry.get()};
+    entry->process = {Source::Kind::kProcess, entry.get()};
     poller_.Set(entry->link->front_bell_fd(), &entry->bell, EPOLLIN);
     if (entry->link->life_fd() >= 0) {
       poller_.Set(entry->link->life_fd(), &entry->process, EPOLLIN | EPOLLRDHUP);

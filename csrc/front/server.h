@@ -18,10 +18,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/poller.h"
 #include "batch/version_queue.h"
+#include "front/event_source.h"
 #include "front/inference.h"
 #include "front/mailbox.h"
-#include "front/poller.h"
 #include "front/served.h"
 #include "http2/connection.h"
 #include "route/table.h"
@@ -171,8 +172,8 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
 
   Poller poller_;
   UniqueFd listener_;
-  Source listener_source_{Source::Kind::kListener, nullptr, 0};
-  Source mailbox_source_{Source::Kind::kMailbox, nullptr, 0};
+  Source listener_source_{Source::Kind::kListener, nullptr};
+  Source mailbox_source_{Source::Kind::kMailbox, nullptr};
   Nanos now_ = 0;
   bool stopping_ = false;
   bool draining_ = false;

@@ -1,9 +1,9 @@
 // epoll with waits in nanoseconds.
 //
-// Thread safety: none; the I/O thread owns it.
+// Thread safety: none; the thread that waits owns it.
 
-#ifndef LEEBOARD_FRONT_POLLER_H_
-#define LEEBOARD_FRONT_POLLER_H_
+#ifndef LEEBOARD_BASE_POLLER_H_
+#define LEEBOARD_BASE_POLLER_H_
 
 #include <sys/epoll.h>
 
@@ -14,13 +14,10 @@
 #include "base/clock.h"
 #include "base/unique_fd.h"
 
-namespace leeboard::front {
+namespace leeboard {
 
-// What an event belongs to.
-struct Source {
-  enum class Kind : std::uint8_t { kListener, kMailbox, kConnection, kBell, kProcess };
-  Kind kind = Kind::kMailbox;
-  void* owner = nullptr;
+// What an event belongs to, as far as the poller must know; its owner may add to it.
+struct PollSource {
   std::uint32_t events = 0;  // Registered now; written by Poller alone.
 };
 
@@ -31,8 +28,8 @@ class Poller {
   [[nodiscard]] bool valid() const { return epoll_.valid(); }
   // Registers, changes or (events == 0) leaves registered but silent. False: no
   // descriptors.
-  bool Set(int fd, Source* source, std::uint32_t events);
-  void Remove(int fd, Source* source);
+  bool Set(int fd, PollSource* source, std::uint32_t events);
+  void Remove(int fd, PollSource* source);
   // Waits at most `timeout` (kNever: until something happens).
   std::span<const epoll_event> Wait(Nanos timeout);
 
@@ -44,6 +41,6 @@ class Poller {
   std::array<epoll_event, kEvents> events_{};
 };
 
-}  // namespace leeboard::front
+}  // namespace leeboard
 
-#endif  // LEEBOARD_FRONT_POLLER_H_
+#endif  // LEEBOARD_BASE_POLLER_H_

@@ -1,10 +1,10 @@
-#include "front/poller.h"
+#include "base/poller.h"
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace leeboard::front {
+namespace leeboard {
 namespace {
 
 class PollerTest : public testing::Test {
@@ -16,7 +16,7 @@ class PollerTest : public testing::Test {
 
   Poller poller;
   UniqueFd bell{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  Source source{Source::Kind::kBell, nullptr, 0};
+  PollSource source;
 };
 
 TEST_F(PollerTest, TellsWhoseDescriptorIsReady) {
@@ -51,4 +51,4 @@ TEST_F(PollerTest, ADescriptorThatCannotBeWatchedIsReported) {
 }
 
 }  // namespace
-}  // namespace leeboard::front
+}  // namespace leeboard

@@ -1,4 +1,4 @@
-#include "front/poller.h"
+#include "base/poller.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <ctime>
 
-namespace leeboard::front {
+namespace leeboard {
 namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
@@ -26,7 +26,7 @@ int WaitNanos(int epoll, epoll_event* events, int count, Nanos timeout) {
 
 }  // namespace
 
-bool Poller::Set(int fd, Source* source, std::uint32_t events) {
+bool Poller::Set(int fd, PollSource* source, std::uint32_t events) {
   if (source->events == events && events != 0) {
     return true;
   }
@@ -41,7 +41,7 @@ bool Poller::Set(int fd, Source* source, std::uint32_t events) {
   return true;
 }
 
-void Poller::Remove(int fd, Source* source) {
+void Poller::Remove(int fd, PollSource* source) {
   if (source->events != 0) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     source->events = 0;
@@ -67,4 +67,4 @@ std::span<const epoll_event> Poller::Wait(Nanos timeout) {
   return {events_.data(), static_cast<std::size_t>(std::max(ready, 0))};
 }
 
-}  // namespace leeboard::front
+}  // namespace leeboard
