@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.compare import Interval, Limit, Verdict, judge
+from runtime.statistics.intervals import Interval, Limit, Verdict, judge
 
 FOLDER = Path(__file__).resolve().parent / "results"
 LATEST = "latest.json"

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.compare import Limit, median_interval, ratio_interval
 from benchmarks.load.clients import Shape, run_on
 from benchmarks.load.question import make_question
 from benchmarks.machine import CORES
@@ -27,6 +26,7 @@ from benchmarks.models import model
 from benchmarks.processes import environment, leeboard
 from benchmarks.promises.contest import ClientFor, grpc_core, packed
 from benchmarks.results import Row
+from runtime.statistics.intervals import Limit, median_interval, ratio_interval
 
 SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 BARE_LIMIT_S = 120.0

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.compare import Limit, median_interval, ratio_interval
 from benchmarks.load.clients import Report, Shape
 from benchmarks.load.question import check_answer, make_question
 from benchmarks.measure import Bench, Block, Client, as_blocks, measure, pairs
 from benchmarks.models import model
 from benchmarks.processes import Server
 from benchmarks.results import Row
+from runtime.statistics.intervals import Limit, median_interval, ratio_interval
 
 RATES = (4_000, 8_000, 12_000, 16_000, 24_000, 32_000, 40_000, 48_000)
 KNEE_P99_US = 20_000.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.compare import Limit, median_interval, ratio_interval
 from benchmarks.load.clients import Report, Shape, run_packed
 from benchmarks.load.question import Question, check_answer, make_question
 from benchmarks.measure import Bench, Block, Client, as_blocks, measure, pairs, warm_up
@@ -13,6 +12,7 @@ from benchmarks.metrics import answered_well
 from benchmarks.models import model
 from benchmarks.processes import BenchmarkError, Server, grpcio_sync, leeboard
 from benchmarks.results import Row
+from runtime.statistics.intervals import Limit, median_interval, ratio_interval
 
 ClientFor = Callable[[Bench, Server, Question], Client]
 Pairs = list[tuple[Block, Block]]

@@ -7,13 +7,13 @@ the proportional share (Pss) of front and worker after 20,000 requests of one ro
 
 from __future__ import annotations
 
-from benchmarks.compare import Limit, median_interval
 from benchmarks.load.question import make_question
 from benchmarks.measure import Bench
 from benchmarks.models import model
 from benchmarks.processes import leeboard, pss_bytes
 from benchmarks.promises.contest import packed
 from benchmarks.results import Row
+from runtime.statistics.intervals import Limit, median_interval
 
 REQUESTS = 20_000
 MIB = 1 << 20

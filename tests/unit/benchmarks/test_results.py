@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.compare import Interval, Limit
 from benchmarks.results import Row, save, show, table
+from runtime.statistics.intervals import Interval, Limit
 
 
 def row(name: str, middle: float) -> Row:

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from benchmarks.compare import (
+from runtime.statistics.intervals import (
     Interval,
     Limit,
     coverage,

@@ -1,0 +1,1 @@
+"""Intervals and verdicts: pure functions of figures, shared by all that decide."""
