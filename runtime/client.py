@@ -10,15 +10,14 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from runtime.backends.base import FREE, Array
-from runtime.backends.datatypes import NUMPY_TYPES, bf16_from_float, float_from_bf16
+from runtime.backends.base import Array
+from runtime.backends.encoding import fit, from_raw, to_raw
 from runtime.errors import ConfigError, ServerError
 from runtime.messages import (
     Message,
@@ -27,10 +26,8 @@ from runtime.messages import (
     ModelMetadataRequest,
     ModelMetadataResponse,
 )
-from runtime.rawbytes import pack_elements, unpack_elements
 
 SERVICE = "/inference.GRPCInferenceService/"
-NUMBER_KINDS = "biuf"
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -87,9 +84,10 @@ def make_request(metadata: Message, version: str, inputs: list[str]) -> Message:
                 + ", ".join(repr(known) for known in declared)
             )
         tensor = declared[name]
-        array = fit(name, read_value(name, value), list(tensor.shape))
+        called = f"--input {name}"
+        array = fit(called, read_value(name, value), list(tensor.shape))
         request.inputs.add(name=name, datatype=tensor.datatype, shape=array.shape)
-        request.raw_input_contents.append(to_raw(name, array, tensor.datatype))
+        request.raw_input_contents.append(to_raw(called, array, tensor.datatype))
     return request
 
 
@@ -106,51 +104,6 @@ def read_value(name: str, value: str) -> Array:
     if not isinstance(array, np.ndarray):
         raise ConfigError(f"--input {name}: {value[1:]} is no .npy file of one array")
     return array
-
-
-def fit(name: str, array: Array, shape: list[int]) -> Array:
-    """Give an array the batch dimension that the model has and the person left out."""
-    if len(array.shape) == len(shape) - 1 and shape[0] == FREE:
-        array = array[np.newaxis]
-    fits = len(array.shape) == len(shape) and all(
-        wanted in (FREE, size) for wanted, size in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise ConfigError(
-            f"--input {name} has shape {list(array.shape)}, the model expects {shape}"
-        )
-    return array
-
-
-def to_raw(name: str, array: Array, datatype: str) -> bytes:
-    """Return an array in the raw layout of its datatype.
-
-    Raises ConfigError for what would not be the same values afterwards; only floating
-    point may lose digits.
-    """
-    try:
-        if datatype == "BYTES":
-            return pack_elements(array)
-        if datatype == "BF16":
-            return bf16_from_float(array.astype(np.float32)).tobytes()
-        with np.errstate(all="ignore"):
-            converted = np.ascontiguousarray(array, NUMPY_TYPES[datatype])
-        is_exact = converted.dtype.kind != "f" and array.dtype.kind in NUMBER_KINDS
-        if is_exact and not np.array_equal(converted, array):
-            raise ValueError("it cannot hold these values")
-        return converted.tobytes()
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigError(
-            f"--input {name} does not convert to {datatype}: {error}"
-        ) from error
-
-
-def from_raw(raw: bytes, datatype: str, shape: tuple[int, ...]) -> Array:
-    """Return the array that raw bytes hold; BF16 becomes FP32."""
-    if datatype == "BYTES":
-        return unpack_elements(memoryview(raw), 0, prod(shape)).reshape(shape)
-    array: Array = np.frombuffer(raw, NUMPY_TYPES[datatype]).reshape(shape)
-    return float_from_bf16(array) if datatype == "BF16" else array
 
 
 def read_answer(response: Message) -> Answer:

@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 
 from runtime.backends.base import Array
+from runtime.backends.encoding import to_raw
 from runtime.client import (
     Answer,
-    fit,
-    from_raw,
     make_request,
     read_answer,
     read_value,
     save_outputs,
     show_outputs,
-    to_raw,
 )
 from runtime.errors import ConfigError
 from runtime.messages import Message, ModelInferResponse, ModelMetadataResponse
@@ -68,37 +66,6 @@ def test_what_does_not_fit_the_model_is_refused(typed: str, words: str) -> None:
         make_request(model, "", [typed])
 
 
-@pytest.mark.parametrize(
-    ("datatype", "values", "words"),
-    [
-        ("UINT8", [300], "cannot hold these values"),
-        ("UINT8", [-1], "cannot hold these values"),
-        ("BOOL", [2], "cannot hold these values"),
-        ("BYTES", [1], "1 is neither bytes nor text"),
-        ("BYTES", [None], "None is neither bytes nor text"),
-    ],
-)
-def test_a_value_that_would_change_is_refused(
-    datatype: str, values: list[object], words: str
-) -> None:
-    with pytest.raises(ConfigError, match=f"does not convert to {datatype}: .*{words}"):
-        to_raw("x", np.array(values), datatype)
-
-
-@pytest.mark.parametrize(
-    ("datatype", "values"),
-    [
-        ("BOOL", [True, False]), ("BOOL", [1, 0]), ("UINT8", [255, 0]),
-        ("INT64", [-3, 2**62]), ("INT8", [-128.0, 127.0]), ("FP16", [1.5, -2]),
-        ("FP32", [1, 2]), ("FP64", [0.1, 2]), ("BF16", [1.5, -2]), ("BYTES", ["one", ""]),
-    ],
-)  # fmt: skip
-def test_values_come_back_from_their_raw_bytes(datatype: str, values: list[Any]) -> None:
-    raw = to_raw("x", np.array(values), datatype)
-    answer = from_raw(raw, datatype, (2, 1)).reshape(-1).tolist()
-    assert [v.decode() if isinstance(v, bytes) else v for v in answer] == values
-
-
 def test_an_array_is_read_from_a_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.eye(2))
     assert read_value("x", f"@{tmp_path}/x.npy").tolist() == [[1, 0], [0, 1]]
@@ -131,28 +98,6 @@ def test_a_file_that_is_no_array_is_refused(tmp_path: Path, write: Any, words: s
     write(tmp_path / "x")
     with pytest.raises(ConfigError, match=words):
         read_value("x", f"@{tmp_path}/x")
-
-
-@pytest.mark.parametrize(
-    ("shape", "wanted", "fitted"),
-    [
-        ((2,), [-1, 2], (1, 2)),
-        ((3, 2), [-1, 2], (3, 2)),
-        ((), [-1], (1,)),
-        ((2,), [2], (2,)),
-        ((), [], ()),
-        ((4, 5), [-1, -1], (4, 5)),
-    ],
-)
-def test_only_a_batch_dimension_may_be_left_out(
-    shape: tuple[int, ...], wanted: list[int], fitted: tuple[int, ...]
-) -> None:
-    assert fit("x", np.zeros(shape), wanted).shape == fitted
-
-
-def test_a_fixed_first_dimension_may_not_be_left_out() -> None:
-    with pytest.raises(ConfigError, match=r"has shape \[2\], the model expects \[1, 2\]"):
-        fit("x", np.zeros(2), [1, 2])
 
 
 def test_an_answer_has_its_outputs_by_name() -> None:
