@@ -20,6 +20,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.machine import CORES, ROOT, raise_priority
+from runtime.capacity.local import cpu_ns as cpu_ns
+from runtime.capacity.local import family as family
+from runtime.capacity.local import pss_bytes as pss_bytes
 
 START_S = 120.0
 STOP_S = 10.0
@@ -39,36 +42,6 @@ def environment() -> dict[str, str]:
 def pinned(core: int, *command: str) -> list[str]:
     """Return a command that runs on one processor; its process keeps the same id."""
     return ["taskset", "-c", str(core), *command]
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all its living descendants."""
-    members = [pid]
-    for member in members:
-        for children in Path(f"/proc/{member}/task").glob("*/children"):
-            with suppress(OSError):
-                members += [int(child) for child in children.read_text().split()]
-    return members
-
-
-def cpu_ns(pids: list[int]) -> int:
-    """Return the processor time of all threads of these processes."""
-    total = 0
-    for pid in pids:
-        for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            with suppress(OSError):
-                total += int(stat.read_text().split()[0])
-    return total
-
-
-def pss_bytes(pids: list[int]) -> int:
-    """Return the memory of these processes, each shared page divided by its users."""
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
 
 
 @dataclass(frozen=True, slots=True)

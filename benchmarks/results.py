@@ -8,11 +8,11 @@ flushed to the disk and renamed, so a reader sees all of a file or the one befor
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from runtime.capacity.files import write_json as write_json
 from runtime.statistics.intervals import Interval, Limit, Verdict, judge
 
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -77,23 +77,6 @@ def table(rows: Sequence[Row]) -> str:
     lines += [(row.promise, row.verdict, figure_text(row)) for row in rows]
     first, second = (max(len(line[i]) for line in lines) for i in (0, 1))
     return "\n".join(f"{a:{first}} | {b:{second}} | {c}" for a, b, c in lines)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a file that a crash cannot leave half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with scratch.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def merge(

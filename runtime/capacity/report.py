@@ -15,16 +15,17 @@ FORMAT = "leeboard.load/1"
 
 @dataclass(frozen=True, slots=True)
 class ServerUse:
-    """What a local server used during the measured part.
+    """What a server used during the measured part.
 
     `cpu_us_per_request` is the processor time of all its threads and processes over the
     requests answered meanwhile; `pss_bytes` their memory at the end, each shared page
-    divided by its users. `rows_per_batch` comes from ``/metrics`` and is None without.
+    divided by its users. Both are None, and `processes` 0, when the server is not local.
+    `rows_per_batch` comes from ``/metrics`` and is None without.
     """
 
     processes: int
-    cpu_us_per_request: float
-    pss_bytes: int
+    cpu_us_per_request: float | None
+    pss_bytes: int | None
     rows_per_batch: float | None = None
     metrics_url: str = ""
 
