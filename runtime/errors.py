@@ -29,3 +29,7 @@ class ServerError(LeeboardError):
 
 class ProtocolError(LeeboardError):
     """Bytes that are not the message they should be."""
+
+
+class MeasurementError(LeeboardError):
+    """A figure could not be measured, or what was measured means nothing: try again."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, inf
 from statistics import median
 from typing import Literal
 
 Verdict = Literal["met", "not met", "unresolved"]
-Sense = Literal["at most", "at least"]
+Sense = Literal["at most", "at least", "within"]
 
 CONFIDENCE = 0.95
 
@@ -35,10 +35,26 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What is promised about a figure."""
+    """What is promised about a figure.
+
+    "within" is a limit on both sides: no further from `around` than `value`.
+    """
 
     sense: Sense
     value: float
+    around: float = 1.0
+
+    @property
+    def lowest(self) -> float:
+        """The lowest figure that keeps it."""
+        ends = {"at most": -inf, "at least": self.value}
+        return ends.get(self.sense, self.around - self.value)
+
+    @property
+    def highest(self) -> float:
+        """The highest figure that keeps it."""
+        ends = {"at most": self.value, "at least": inf}
+        return ends.get(self.sense, self.around + self.value)
 
 
 def coverage(n: int, depth: int) -> float:
@@ -85,11 +101,30 @@ def ratio_interval(
 
 
 def judge(interval: Interval, limit: Limit) -> Verdict:
-    """Say whether the whole interval keeps the limit, breaks it, or lies across it."""
-    if limit.sense == "at most":
-        kept, broken = interval.high <= limit.value, interval.low > limit.value
-    else:
-        kept, broken = interval.low >= limit.value, interval.high < limit.value
-    if kept:
+    """Say whether the whole interval keeps the limit, breaks it, or lies across an end.
+
+    Examples
+    --------
+    >>> judge(Interval(0.9, 1.0, 1.1, 0.979, 10), Limit("within", 0.15))
+    'met'
+    """
+    if limit.lowest <= interval.low and interval.high <= limit.highest:
         return "met"
-    return "not met" if broken else "unresolved"
+    if interval.low > limit.highest or interval.high < limit.lowest:
+        return "not met"
+    return "unresolved"
+
+
+def show(interval: Interval, unit: str) -> str:
+    """Write an interval as a person reads it.
+
+    Examples
+    --------
+    >>> show(Interval(3.91, 4.02, 4.2, 0.979, 10), "us")
+    '4.02 [3.91, 4.20] us'
+    """
+    digits = 0 if interval.middle >= 100 else 2 if interval.middle >= 1 else 3
+    middle, low, high = (
+        f"{value:,.{digits}f}" for value in (interval.middle, interval.low, interval.high)
+    )
+    return f"{middle} [{low}, {high}] {unit}".rstrip()

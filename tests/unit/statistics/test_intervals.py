@@ -97,3 +97,24 @@ def test_a_lower_limit_is_judged_by_the_whole_interval(
     low: float, high: float, verdict: str
 ) -> None:
     assert judge(interval(low, high), Limit("at least", 0.97)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.86, 1.14, "met"),
+        (1.16, 1.3, "not met"),
+        (0.7, 0.84, "not met"),
+        (1.1, 1.2, "unresolved"),
+        (0.8, 1.2, "unresolved"),
+    ],
+)
+def test_a_limit_on_both_sides_is_judged_by_the_whole_interval(
+    low: float, high: float, verdict: str
+) -> None:
+    assert judge(interval(low, high), Limit("within", 0.15)) == verdict
+
+
+def test_a_limit_on_both_sides_lies_around_what_it_names() -> None:
+    limit = Limit("within", 2.0, around=10.0)
+    assert (limit.lowest, limit.highest) == (8.0, 12.0)
