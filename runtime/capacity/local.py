@@ -163,8 +163,9 @@ class LocalServer:
         self._roots, self._port = roots, port
 
     def processes(self) -> list[int]:
-        """Return the server's processes now, each once."""
-        return sorted({pid for root in self._roots for pid in family(root)})
+        """Return the server's living processes, each once."""
+        members = {pid for root in self._roots for pid in family(root)}
+        return sorted(pid for pid in members if (PROC / str(pid)).exists())
 
     def other_ports(self) -> list[int]:
         """Return the ports on which the server listens beside its own."""
