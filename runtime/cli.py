@@ -1,4 +1,4 @@
-"""The command line: ``leeboard serve`` and ``leeboard infer``."""
+"""The command line: ``leeboard serve``, ``leeboard infer`` and ``leeboard bench``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from runtime import __version__
+from runtime.capacity.commands import bench
 from runtime.config import Batching, Config, Listen, Workers
 from runtime.errors import LeeboardError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(bench, name="bench")
 console = Console(stderr=True)
 
 

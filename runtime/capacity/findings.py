@@ -36,7 +36,6 @@ class Seen:
     """What was seen beside the generator's own counts."""
 
     use: ServerUse | None = None
-    most_in_flight: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -99,7 +98,7 @@ def is_saturated(load: Load, result: Result) -> bool:
     return is_late and load.rate > 0 and (result["unsent"] > 0 or sent_short(load, result))
 
 
-def client_notes(load: Load, result: Result, seen: Seen) -> Iterable[str]:
+def client_notes(load: Load, result: Result) -> Iterable[str]:
     """Say who kept the client from sending what it was asked to."""
     saturated = is_saturated(load, result)
     if saturated and result["busy_share"] > BUSY:
@@ -116,15 +115,12 @@ def client_notes(load: Load, result: Result, seen: Seen) -> Iterable[str]:
     if load.rate and result["seconds"] and sent_short(load, result):
         sent = (result["requests"] - result["unsent"]) / result["seconds"]
         yield f"{sent:.0f} of {load.rate:.0f} requests a second were sent"
-    if load.rate and seen.most_in_flight >= load.in_flight:
+    held = max(result["held_back"], 0 if saturated else result["unsent"])
+    if load.rate and held and not result["connections_lost"]:
         yield (
-            f"{load.in_flight} requests were in flight (--max-in-flight) and the next had "
-            "to wait: the server answered more slowly than the rate asked"
-        )
-    elif result["unsent"] and not saturated and result["ended"] == "time":
-        yield (
-            f"{result['unsent']} requests were due and never sent: the server did not take "
-            "more at a time"
+            f"{held} requests were due and had to wait for others to end: the server "
+            f"answers more slowly than they come, or takes fewer than {load.in_flight} "
+            "(--max-in-flight) at a time"
         )
 
 
@@ -179,7 +175,7 @@ def make_report(
     notes = (
         *questions.notes,
         *course_notes(ask, load, result),
-        *client_notes(load, result, seen),
+        *client_notes(load, result),
         *answer_notes(result),
         *seen.notes,
     )

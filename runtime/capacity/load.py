@@ -116,12 +116,10 @@ class Course:
 
     def __init__(self, watch: Watch, warmup_s: float) -> None:
         self._watch, self._warmup_s = watch, warmup_s
-        self.most_in_flight = 0
 
     def look(self, progress: Progress) -> None:
         """Do what the generator's phase asks for."""
         phase, watch = progress["phase"], self._watch
-        self.most_in_flight = max(self.most_in_flight, progress["in_flight"])
         if phase == "warmup" and progress["elapsed_s"] > self._warmup_s - BEFORE_S:
             watch.count_rows()
         elif phase == "measuring" and not watch.is_begun:
@@ -136,8 +134,7 @@ class Course:
 
     def seen(self) -> Seen:
         """Return what was seen."""
-        watch = self._watch
-        return Seen(watch.use(), self.most_in_flight, tuple(watch.notes()))
+        return Seen(self._watch.use(), tuple(self._watch.notes()))
 
 
 def drive(running: Running, course: Course, on_progress: OnProgress | None) -> None:

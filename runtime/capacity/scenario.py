@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -91,6 +92,9 @@ class Load:
     max_in_flight: int = 10_000
 
     def __post_init__(self) -> None:
+        times = (self.duration_s, self.warmup_s, self.timeout_s)
+        if not all(isfinite(number) for number in (self.rate, *times)):
+            raise ConfigError("--rate and times must be finite numbers")
         if (self.rate > 0) == (self.concurrency > 0) or min(
             self.rate, self.concurrency
         ) < 0:
