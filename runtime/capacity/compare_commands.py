@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from runtime.capacity import sweep_commands
 from runtime.capacity.comparison import Comparison, Run, Wish, compare
 from runtime.capacity.figures import Flaw, choose_metric, kind_of, read_figure, refuse_flaws
 from runtime.capacity.files import write_json
@@ -160,5 +161,6 @@ def compare_command(
 
 
 def register(bench: typer.Typer) -> None:
-    """Add the command to ``leeboard bench``."""
+    """Add ``compare`` and ``sweep`` to ``leeboard bench``."""
     bench.command("compare")(compare_command)
+    sweep_commands.register(bench)
