@@ -31,6 +31,11 @@ inline int SubmitResponse(nghttp2_session* session, std::int32_t id,
                           const DataProvider* provider) {
   return nghttp2_submit_response2(session, id, fields, count, provider);
 }
+inline std::int32_t SubmitRequest(nghttp2_session* session, const nghttp2_nv* fields,
+                                  std::size_t count, const DataProvider* provider,
+                                  void* user_data) {
+  return nghttp2_submit_request2(session, nullptr, fields, count, provider, user_data);
+}
 inline void SetReadLengthCallback(nghttp2_session_callbacks* callbacks,
                                   nghttp2_data_source_read_length_callback2 callback) {
   nghttp2_session_callbacks_set_data_source_read_length_callback2(callbacks, callback);
@@ -52,6 +57,11 @@ inline int SubmitResponse(nghttp2_session* session, std::int32_t id,
                           const nghttp2_nv* fields, std::size_t count,
                           const DataProvider* provider) {
   return nghttp2_submit_response(session, id, fields, count, provider);
+}
+inline std::int32_t SubmitRequest(nghttp2_session* session, const nghttp2_nv* fields,
+                                  std::size_t count, const DataProvider* provider,
+                                  void* user_data) {
+  return nghttp2_submit_request(session, nullptr, fields, count, provider, user_data);
 }
 inline void SetReadLengthCallback(nghttp2_session_callbacks* callbacks,
                                   nghttp2_data_source_read_length_callback callback) {

@@ -49,6 +49,11 @@ void SendQueue::AppendPiece(Answer* answer, const Answer::Piece& piece) {
   items_.push_back({piece, answer, nullptr});
 }
 
+void SendQueue::AppendLasting(const std::uint8_t* data, std::size_t size) {
+  unsent_ += size;
+  items_.push_back({{data, size, false}, nullptr, nullptr});
+}
+
 SendQueue::Outcome SendQueue::SendTo(int fd, std::uint64_t* sent) {
   constexpr std::size_t kMaxParts = 64;
   std::array<iovec, kMaxParts> parts{};
@@ -124,7 +129,7 @@ void SendQueue::Release(const Item& item) {
     }
     return;
   }
-  if (--item.block->pieces > 0) {
+  if (item.block == nullptr || --item.block->pieces > 0) {
     return;
   }
   if (item.block == tail_) {

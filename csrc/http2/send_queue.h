@@ -34,6 +34,8 @@ class SendQueue {
   // Sends the piece from where it lies and gives it back to answer, which goes back to
   // the pool when it is over.
   void AppendPiece(Answer* answer, const Answer::Piece& piece);
+  // Sends bytes that outlive the queue from where they lie.
+  void AppendLasting(const std::uint8_t* data, std::size_t size);
 
   // Sends until the socket would block. *sent grows by the bytes it took.
   Outcome SendTo(int fd, std::uint64_t* sent);
@@ -42,7 +44,7 @@ class SendQueue {
   void CopyOut();
 
  private:
-  // Own bytes when answer is null.
+  // Bytes of its own have a block, an answer's have the answer, lasting ones neither.
   struct Item {
     Answer::Piece piece;
     Answer* answer = nullptr;

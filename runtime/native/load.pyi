@@ -76,9 +76,10 @@ class Second(TypedDict):
 class Result(TypedDict):
     """What was measured. Requests are those due within the measured part.
 
-    requests == ok + wrong + sum(errors.values()) + unsent. `answered` and `answered_ok` were
-    answered within the measured part, whenever they were due; `seconds` is its length.
-    `latency` is of the ok ones, `lag` how late requests that were free to go left.
+    requests == ok + wrong + sum(errors.values()) + unsent. `answered` and `answered_ok`
+    were answered within the measured part, whenever they were due; `seconds` is its length.
+    `latency` is of the ok ones, `lag` how late requests left that nothing held back;
+    `held_back` were kept by in_flight or the server's limit on streams.
     `histogram` has pairs of a bucket's upper bound in nanoseconds and its count.
     `busy_share` is the part of the measured time in which the thread was not waiting.
     `ended` is time, count, stopped (by `stop`) or lost (no connection for too long).
@@ -89,6 +90,7 @@ class Result(TypedDict):
     wrong: int
     errors: dict[int, int]
     unsent: int
+    held_back: int
     messages: dict[int, str]
     answered: int
     answered_ok: int
