@@ -16,7 +16,7 @@ from runtime.capacity.report import Report, ServerUse
 from runtime.capacity.scenario import Ask, Load
 
 if TYPE_CHECKING:
-    from runtime.native.load import Result
+    from runtime.native.counted import Result
 
 BUSY = 0.9
 """Share of the time above which the client's thread is the bottleneck."""
@@ -112,11 +112,11 @@ def client_notes(load: Load, result: Result) -> Iterable[str]:
             f"the client sent late (p99 {late_ms:.1f} ms): this is not a measurement of "
             "the server"
         )
-    if load.rate and result["seconds"] and sent_short(load, result):
-        sent = (result["requests"] - result["unsent"]) / result["seconds"]
-        yield f"{sent:.0f} of {load.rate:.0f} requests a second were sent"
-    held = max(result["held_back"], 0 if saturated else result["unsent"])
-    if load.rate and held and not result["connections_lost"]:
+    if load.rate and sent_short(load, result):
+        sent = result["requests"] - result["unsent"]
+        yield f"{sent} of {result['requests']} requests that were due were sent"
+    held = max(result["held_back"], result["unsent"])
+    if load.rate and held and not saturated and not result["connections_lost"]:
         yield (
             f"{held} requests were due and had to wait for others to end: the server "
             f"answers more slowly than they come, or takes fewer than {load.in_flight} "

@@ -30,7 +30,7 @@ from runtime.capacity.watch import Watch, watch_server
 from runtime.errors import ServerError
 
 if TYPE_CHECKING:
-    from runtime.native.load import Progress, Result
+    from runtime.native.counted import Progress, Result
 
 LOOK_S = 0.1
 STOP_S = 10.0

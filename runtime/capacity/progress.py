@@ -14,7 +14,7 @@ from rich.text import Text
 from runtime.capacity.scenario import Load
 
 if TYPE_CHECKING:
-    from runtime.native.load import Progress
+    from runtime.native.counted import Progress
 
 REDRAW_S = 0.25
 """Seldom, because the generator may have to share its processor with the drawing."""
