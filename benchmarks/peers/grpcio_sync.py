@@ -1,11 +1,12 @@
 """The baseline: the same ONNX model behind a synchronous grpcio server.
 
-    python -m benchmarks.peers.grpcio_sync MODEL.onnx --ready-file FILE
+    python -m benchmarks.peers.grpcio_sync MODEL.onnx --ready-file FILE [--port N]
 
 As its documentation advises for one processor: a small pool of threads (4; 2 and 8 were no
 better), unlimited message sizes, no compression, SO_REUSEPORT off. ONNX Runtime has one
 thread and does not spin. Messages are parsed by protobuf's upb, tensors are read without a
-copy, one request is one run: nobody batches by hand in such a server.
+copy, one request is one run: nobody batches by hand in such a server. ModelMetadata is
+answered too, because load generators ask it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,24 @@ import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
 
-from benchmarks.peers.session import open_session
+from benchmarks.peers.session import Tensor, describe, open_session
 from benchmarks.results import write_json
-from runtime.messages import ModelInferRequest, ModelInferResponse
+from runtime.messages import (
+    ModelInferRequest,
+    ModelInferResponse,
+    ModelMetadataRequest,
+    ModelMetadataResponse,
+)
 
+if TYPE_CHECKING:
+    import onnxruntime
+
+SERVICE = "inference.GRPCInferenceService"
 Message = Any
 """A protobuf message; its class is made at run time."""
 
@@ -38,9 +48,11 @@ OPTIONS = (
 )
 
 
-def make_handler(path: Path) -> Callable[[Message, grpc.ServicerContext], Message]:
+Answer = Callable[[Message, grpc.ServicerContext], Message]
+
+
+def make_infer(session: onnxruntime.InferenceSession) -> Answer:
     """Return what answers one ModelInfer call."""
-    session = open_session(path)
     names = [output.name for output in session.get_outputs()]
 
     def infer(request: Message, context: grpc.ServicerContext) -> Message:
@@ -60,22 +72,54 @@ def make_handler(path: Path) -> Callable[[Message, grpc.ServicerContext], Messag
     return infer
 
 
+def make_metadata(session: onnxruntime.InferenceSession) -> Answer:
+    """Return what answers one ModelMetadata call."""
+    inputs, outputs = describe(session.get_inputs()), describe(session.get_outputs())
+
+    def metadata(request: Message, context: grpc.ServicerContext) -> Message:
+        answer = ModelMetadataResponse(name=request.name, platform="onnx")
+        add(answer.inputs, inputs)
+        add(answer.outputs, outputs)
+        return answer
+
+    return metadata
+
+
+def add(field: Message, tensors: list[Tensor]) -> None:
+    """Write tensors into a repeated field."""
+    for tensor in tensors:
+        field.add(**tensor)
+
+
+def make_handlers(path: Path) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Return what answers each method."""
+    session = open_session(path)
+    return {
+        "ModelInfer": grpc.unary_unary_rpc_method_handler(
+            make_infer(session),
+            request_deserializer=ModelInferRequest.FromString,
+            response_serializer=ModelInferResponse.SerializeToString,
+        ),
+        "ModelMetadata": grpc.unary_unary_rpc_method_handler(
+            make_metadata(session),
+            request_deserializer=ModelMetadataRequest.FromString,
+            response_serializer=ModelMetadataResponse.SerializeToString,
+        ),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a model with grpcio.")
     parser.add_argument("model", type=Path)
     parser.add_argument("--ready-file", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
     chosen = parser.parse_args()
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=OPTIONS)
-    method = grpc.unary_unary_rpc_method_handler(
-        make_handler(chosen.model),
-        request_deserializer=ModelInferRequest.FromString,
-        response_serializer=ModelInferResponse.SerializeToString,
-    )
-    service = "inference.GRPCInferenceService"
+    handlers = make_handlers(chosen.model)
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(service, {"ModelInfer": method}),)
+        (grpc.method_handlers_generic_handler(SERVICE, handlers),)
     )
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{chosen.port}")
     server.start()
     write_json(chosen.ready_file, {"grpc_port": port})
     stop = threading.Event()

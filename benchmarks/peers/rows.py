@@ -1,0 +1,129 @@
+"""What a run found: cells, servers and what is missing, as values, JSON and a table.
+
+A cell is one peer with one model under one load; a server is one peer with one model. Both
+exist measured and quoted: quoted figures come from elsewhere, say from where, and never
+stand in a table without a mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from runtime.capacity.scenario import Profile
+
+if TYPE_CHECKING:
+    from runtime.capacity.report import Report
+
+Kind = Literal["measured", "quoted"]
+MIB = 1024 * 1024
+QUOTED = "*"
+"""Stands behind a quoted figure in tables and names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One peer with one model under one load.
+
+    `requests_per_s` is the median of the repeats and None where a source gives a range
+    only; `low` and `high` are their lowest and highest. Latencies and processor time are
+    of the repeat with the median rate. `failed` counts requests of all repeats without a
+    good answer. A cell with `client_saturated` says how fast the client is.
+    """
+
+    peer: str
+    model: str
+    profile: Profile
+    concurrency: int
+    requests_per_s: float | None
+    low: float
+    high: float
+    p50_us: float | None = None
+    p99_us: float | None = None
+    cpu_us: float | None = None
+    repeats: int = 1
+    failed: int = 0
+    client_saturated: bool = False
+    notes: tuple[str, ...] = ()
+    kind: Kind = "measured"
+    source: str = ""
+
+    @property
+    def load(self) -> tuple[str, Profile, int]:
+        """What is compared with what: cells of one load stand beside each other."""
+        return self.model, self.profile, self.concurrency
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One peer with one model: start to first right answer, memory under load, packages.
+
+    A quoted row may have peak RSS in the place of Pss; its source says so.
+    """
+
+    peer: str
+    model: str
+    start_s: float
+    pss_mib: float
+    install_mib: float
+    kind: Kind = "measured"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What could not be measured, and why; `model` is "" when it is the whole peer."""
+
+    peer: str
+    reason: str
+    model: str = ""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Everything that a run has found so far, in the order in which it was found."""
+
+    cells: list[Cell] = field(default_factory=list)
+    servers: list[ServerRow] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the rows and servers for a file; what is missing is a row, too."""
+        rows = [asdict(cell) for cell in self.cells]
+        gaps = [{"kind": "missing", **asdict(gap)} for gap in self.missing]
+        servers = [asdict(server) for server in self.servers]
+        return {"rows": [*rows, *gaps], "servers": servers}
+
+
+def make_cell(peer: str, reports: Sequence[Report]) -> Cell:
+    """Return the cell that repeats of one load make."""
+    ordered = sorted(reports, key=lambda report: report.throughput_rps)
+    middle = ordered[len(ordered) // 2]
+    rates = [report.throughput_rps for report in ordered]
+    scenario = middle.scenario
+    latency = middle.latency_us
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    return Cell(
+        peer,
+        scenario["model"],
+        scenario["profile"],
+        scenario["concurrency"],
+        median(rates),
+        rates[0],
+        rates[-1],
+        p50_us=latency.get("p50"),
+        p99_us=latency.get("p99"),
+        cpu_us=middle.server.cpu_us_per_request if middle.server else None,
+        repeats=len(reports),
+        failed=sum(report.failed for report in reports),
+        client_saturated=any(report.client_saturated for report in reports),
+        notes=tuple(notes),
+    )
+
+
+def most_pss_mib(reports: Iterable[Report]) -> float:
+    """Return the most memory that a server had at the end of one of these runs."""
+    sizes = [report.server.pss_bytes or 0 for report in reports if report.server]
+    return round(max(sizes, default=0) / MIB, 1)
