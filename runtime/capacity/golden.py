@@ -6,7 +6,6 @@ depend on the batch that a request ran in; everything else must be equal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from runtime.backends.encoding import to_raw
@@ -45,6 +44,8 @@ def read_goldens(
     source = document if ask.golden is not None else Document(data.option)
     owner = f"{model.name}'s outputs"
     entries = take_entries(source, steps, owner, model.outputs)
+    if not entries:
+        raise ConfigError(f"{source.option} has none of {owner}")
     goldens: list[list[Golden]] = [[] for _ in range(count)]
     for tensor in model.outputs:
         if tensor.name not in entries:
@@ -60,8 +61,3 @@ def read_goldens(
             raw = to_raw(called, array, tensor.datatype)
             outputs.append((tensor.name, tensor.datatype, array.shape, raw, *tolerances))
     return goldens
-
-
-def checked_outputs(goldens: Sequence[Sequence[Golden]]) -> list[str]:
-    """Return the names of the outputs that are checked."""
-    return [golden[0] for golden in goldens[0]] if goldens else []

@@ -189,9 +189,9 @@ def find_server(host: str, port: int) -> LocalServer | None:
 
 
 def used_ns(before: Mapping[int, int], after: Mapping[int, int]) -> int:
-    """Return the time that processes used between two looks; new ones began at zero.
+    """Return the time that living processes used between two looks.
 
-    Of a process that ended, what it used after the first look is not known and left out.
+    One that is new began at zero; one that ended is left out.
 
     Examples
     --------

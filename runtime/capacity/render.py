@@ -18,18 +18,29 @@ Line = tuple[str, str]
 """What it is about, and what there is to say."""
 
 
+def counted(n: int, thing: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{n:,} {thing}" + ("" if n == 1 else "s")
+
+
 def asked(report: Report) -> str:
     """Return model, loop, connections and profile in one line."""
     about = report.scenario
     loop = (
         f"open loop, {about['rate']:g} requests/s, {about['arrivals']} arrivals"
         if about["loop"] == "open"
-        else f"closed loop, {about['concurrency']} requests in flight"
+        else f"closed loop, {counted(about['concurrency'], 'request')} in flight"
     )
     model = f"{about['model']}:{about['version']}" if about["version"] else about["model"]
     return (
-        f"{model} at {about['target']}, {about['batch']} rows a request, {loop}, "
-        f"{about['connections']} connections, profile {about['profile']}"
+        f"{model} at {about['target']}, {counted(about['batch'], 'row')} a request, "
+        f"{loop}, {counted(about['connections'], 'connection')}, profile {about['profile']}"
     )
 
 
@@ -56,7 +67,7 @@ def server_words(use: ServerUse) -> str:
     if use.cpu_us_per_request is not None:
         parts.append(f"{use.cpu_us_per_request:.1f} us of processor a request")
     if use.processes:
-        parts.append(f"{use.processes} processes")
+        parts.append("1 process" if use.processes == 1 else f"{use.processes} processes")
     if use.pss_bytes is not None:
         parts.append(f"{use.pss_bytes / MIB:.0f} MiB")
     if use.rows_per_batch is not None:

@@ -91,20 +91,28 @@ class Watch:
         if self._begun is None or self._ended is None:
             return None
         rows = rows_per_batch(self._served[0], self._served[-1])
-        answered = self._ended.answered - self._begun.answered
         if not self._ended.cpu:
             return ServerUse(0, None, None, rows, self._url) if rows else None
-        used = used_ns(self._begun.cpu, self._ended.cpu)
-        cost = used / MICROSECOND / answered if answered else None
-        return ServerUse(len(self._ended.cpu), cost, self._pss_bytes, rows, self._url)
+        count = len(self._ended.cpu)
+        return ServerUse(count, self._cpu_us(), self._pss_bytes, rows, self._url)
 
     def notes(self) -> list[str]:
-        """Say what makes the figures incomplete."""
+        """Say what is not known, and why."""
+        gone = len(self._gone())
+        return [f"{gone} of the server's processes ended: what it used is not known"][:gone]
+
+    def _gone(self) -> set[int]:
         if self._begun is None or self._ended is None:
-            return []
-        gone = self._begun.cpu.keys() - self._ended.cpu.keys()
-        words = f"{len(gone)} of the server's processes ended; their time is not counted"
-        return [words] if gone else []
+            return set()
+        return self._begun.cpu.keys() - self._ended.cpu.keys()
+
+    def _cpu_us(self) -> float | None:
+        assert self._begun is not None
+        assert self._ended is not None
+        answered = self._ended.answered - self._begun.answered
+        if not answered or self._gone():
+            return None
+        return used_ns(self._begun.cpu, self._ended.cpu) / MICROSECOND / answered
 
     def _look(self, answered: int) -> Look:
         pids = self._server.processes() if self._server else []
