@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from runtime.capacity.endpoint import OK, UNIMPLEMENTED, Options
 from runtime.capacity.model import Model, Tensor
@@ -15,9 +15,7 @@ from runtime.messages import (
     RepositoryIndexResponse,
     ServerReadyResponse,
 )
-
-if TYPE_CHECKING:
-    from runtime.native.load import Progress, Result
+from runtime.native.counted import Progress, Result
 
 Declared = tuple[str, str, list[int]]
 
@@ -92,7 +90,7 @@ def progress(phase: str = "measuring", **changes: Any) -> Progress:
         "in_flight": 0,
         "second": None,
     }
-    return cast("Progress", {**made, **changes})
+    return cast(Progress, {**made, **changes})
 
 
 def second(at: int, ok: int = 10, failed: int = 0) -> dict[str, float]:
@@ -127,7 +125,7 @@ def result(**changes: Any) -> Result:
         "bytes_received": 1,
         "ended": "time",
     }
-    return cast("Result", {**made, **changes})
+    return cast(Result, {**made, **changes})
 
 
 class FakeGenerator:
@@ -184,8 +182,3 @@ class FakeGenerator:
 
     def result(self) -> Result:
         return self._found
-
-
-def fixed(value: float) -> Callable[[], float]:
-    """Return a clock that stands still."""
-    return lambda: value

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime.capacity.endpoint import resolve, split_target
 from runtime.capacity.endpoint import read_model as read
+from runtime.capacity.endpoint import resolve, split_target
 from runtime.capacity.model import Model
 from runtime.capacity.scenario import Ask
 from runtime.errors import ConfigError, ServerError
@@ -35,7 +35,8 @@ def test_a_target_is_a_host_and_a_port(target: str, parts: tuple[str, int]) -> N
 @pytest.mark.parametrize(
     "target",
     ["", "localhost", ":8001", "localhost:", "localhost:http", "localhost:0", "a:65536",
-     "::1:8001", "[::1]", "[localhost]:1", "http://localhost:8001", "localhost:８"],
+     "::1:8001", "[::1]", "[localhost]:1", "http://localhost:8001",
+     "localhost:\N{FULLWIDTH DIGIT EIGHT}"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_an_example(target: str) -> None:
     with pytest.raises(ConfigError, match="is no address of a gRPC server; give HOST:PORT"):

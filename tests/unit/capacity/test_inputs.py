@@ -117,7 +117,8 @@ def as_npy(path: Path, values: object) -> Path:
 
 def as_npz(path: Path, **arrays: object) -> Path:
     file = path / "data.npz"
-    np.savez(file, **{name: np.asarray(values) for name, values in arrays.items()})
+    made: dict[str, Any] = {name: np.asarray(values) for name, values in arrays.items()}
+    np.savez(file, **made)
     return file
 
 
@@ -181,7 +182,7 @@ def test_steps_may_differ_in_shape_when_they_travel_alone(tmp_path: Path) -> Non
     steps = [{"x": [1]}, {"x": {"content": [1, 2], "shape": [2]}}]
     data = as_json(tmp_path, {"data": steps})
     assert sent(questions(FREE, data=data)) == [[[1]], [[1, 2]]]
-    with pytest.raises(ConfigError, match="rows of different shapes .*; --batch 1 keeps"):
+    with pytest.raises(ConfigError, match=r"rows of different shapes .*; --batch 1 keeps"):
         questions(FREE, data=data, batch=2)
 
 
