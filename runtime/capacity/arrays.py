@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from runtime.backends.base import FREE, Array
+from runtime.backends.datatypes import NUMPY_TYPES
 from runtime.backends.encoding import fits, from_raw
 from runtime.capacity.model import Tensor
 from runtime.errors import ConfigError
@@ -105,6 +106,30 @@ def take_array(called: str, tensor: Tensor, array: Array) -> list[Array]:
         return list(array)
     raise ConfigError(
         f"{called} has shape {list(array.shape)}, the model expects {tensor.declared}"
+    )
+
+
+def datatype_of(array: Array) -> str:
+    """Return the KServe datatype of an array; texts and objects are BYTES.
+
+    Examples
+    --------
+    >>> datatype_of(np.zeros(2, np.float32)), datatype_of(np.array(["a"]))
+    ('FP32', 'BYTES')
+    """
+    names = {dtype: name for name, dtype in NUMPY_TYPES.items() if name != "BF16"}
+    return names.get(array.dtype, "BYTES")
+
+
+def infer_tensors(document: Document) -> tuple[Tensor, ...]:
+    """Return the tensors of a file for a server that declares none, as MLServer may.
+
+    The file's names and dtypes count, and the first dimension is taken for the batch.
+    """
+    return tuple(
+        Tensor(name, datatype_of(array), array.shape[1:], True)
+        for name, array in document.arrays.items()
+        if name != ONLY
     )
 
 

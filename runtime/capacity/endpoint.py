@@ -123,15 +123,30 @@ class Endpoint:
         return Options(self.host, self.port, self.target, SERVICE + method, headers)
 
 
+def accepts(host: str, port: int) -> bool:
+    """Whether something accepts connections at a numeric address."""
+    try:
+        socket.create_connection((host, port), CONNECT_NS / SECOND).close()
+    except OSError:
+        return False
+    return True
+
+
 def resolve(target: str) -> Endpoint:
-    """Return the first address of a target; raises ServerError for an unknown name."""
+    """Return the address of a target: of several the first that accepts connections.
+
+    Raises ServerError for an unknown name. A name like localhost may mean an IPv6 address
+    as well, at which the server need not listen.
+    """
     host, port = split_target(target)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise ServerError(f"{target} cannot be reached: {words}") from error
-    return Endpoint(target, str(found[0][4][0]), port)
+    addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+    accepting = (a for a in addresses if len(addresses) > 1 and accepts(a, port))
+    return Endpoint(target, next(accepting, addresses[0]), port)
 
 
 def ask_once(

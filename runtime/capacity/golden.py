@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from runtime.backends.encoding import to_raw
-from runtime.capacity.arrays import Document, group, read_document, take_entries
+from runtime.capacity.arrays import (
+    Document,
+    group,
+    infer_tensors,
+    read_document,
+    take_entries,
+)
 from runtime.capacity.model import Model
 from runtime.capacity.scenario import Ask
 from runtime.errors import ConfigError
@@ -43,11 +49,12 @@ def read_goldens(
     # The data's own arrays are inputs; only its answers are outputs.
     source = document if ask.golden is not None else Document(data.option)
     owner = f"{model.name}'s outputs"
-    entries = take_entries(source, steps, owner, model.outputs)
+    tensors = model.outputs or infer_tensors(source)
+    entries = take_entries(source, steps, owner, tensors)
     if not entries:
         raise ConfigError(f"{source.option} has none of {owner}")
     goldens: list[list[Golden]] = [[] for _ in range(count)]
-    for tensor in model.outputs:
+    for tensor in tensors:
         if tensor.name not in entries:
             continue
         called = f"{source.option} {tensor.name}"

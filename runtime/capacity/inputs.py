@@ -15,7 +15,13 @@ import numpy as np
 from runtime.backends.base import FREE, Array
 from runtime.backends.datatypes import NUMPY_TYPES
 from runtime.backends.encoding import fits, to_raw
-from runtime.capacity.arrays import group, read_document, take_entries
+from runtime.capacity.arrays import (
+    Document,
+    group,
+    infer_tensors,
+    read_document,
+    take_entries,
+)
 from runtime.capacity.golden import Golden, read_goldens
 from runtime.capacity.model import Model, Tensor
 from runtime.capacity.scenario import Ask
@@ -108,10 +114,8 @@ def make_random(model: Model, ask: Ask) -> Questions:
     return Questions(tuple(messages))
 
 
-def read_data(model: Model, ask: Ask) -> Questions:
+def read_data(model: Model, ask: Ask, document: Document) -> Questions:
     """Return the requests of ``--data``, in order, and what must be answered."""
-    assert ask.data is not None
-    document = read_document(ask.data, "--data")
     entries = take_entries(document, document.steps, f"{model.name}'s inputs", model.inputs)
     for tensor in model.inputs:
         if tensor.name not in entries:
@@ -153,21 +157,30 @@ def data_notes(rows: int, batch: int, count: int, used: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def make_questions(model: Model, ask: Ask) -> Questions:
-    """Return what to ask a model; raises ConfigError for what does not fit it."""
+def check_model(model: Model, batch: int) -> None:
+    """Raise ConfigError for a model that cannot be asked with so many rows."""
     if not model.inputs:
-        raise ConfigError(f"{model.name} declares no inputs; there is nothing to ask it")
-    unknown = [t for t in model.inputs if t.datatype not in NUMPY_TYPES]
+        raise ConfigError(
+            f"{model.name} declares no inputs; give --data with their names, .npz or JSON"
+        )
+    unknown = [tensor for tensor in model.inputs if tensor.datatype not in NUMPY_TYPES]
     if unknown:
         raise ConfigError(
             f"input {unknown[0].name!r} of {model.name} has the datatype "
             f"{unknown[0].datatype!r}, which is none of KServe v2"
         )
-    if ask.batch > 1 and not model.batches:
+    if batch > 1 and not model.batches:
         shapes = ", ".join(f"{t.name!r} {t.declared}" for t in model.inputs)
         raise ConfigError(
-            f"--batch is {ask.batch}, but {model.name} does not batch: its inputs are "
-            + shapes
+            f"--batch is {batch}, but {model.name} does not batch: its inputs are {shapes}"
         )
-    narrowed = narrow(model, ask.shapes)
-    return read_data(narrowed, ask) if ask.data is not None else make_random(narrowed, ask)
+
+
+def make_questions(model: Model, ask: Ask) -> Questions:
+    """Return what to ask a model; raises ConfigError for what does not fit it."""
+    document = read_document(ask.data, "--data") if ask.data is not None else None
+    if document is not None and not model.inputs:
+        model = replace(model, inputs=infer_tensors(document))
+    check_model(model, ask.batch)
+    model = narrow(model, ask.shapes)
+    return make_random(model, ask) if document is None else read_data(model, ask, document)

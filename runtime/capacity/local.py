@@ -8,6 +8,7 @@ is no answer, which is not an error. Processes may end while they are looked at.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +20,9 @@ PROC = Path("/proc")
 LISTENING = "0A"
 CPU_CLOCK = 2
 """The kernel's name for "time that ran", in the low bits of a process's clock."""
+
+FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "kubectl")
+"""Programs that listen for a server which is elsewhere, or in a container."""
 
 IpAddress = IPv4Address | IPv6Address
 
@@ -123,7 +127,7 @@ def accepting(sockets: Iterable[Listener], host: str, port: int) -> set[str]:
     ({'2'}, {'1'})
     """
     wanted = ip_address(host)
-    there = [socket for socket in sockets if socket.port == port]
+    there = [listener for listener in sockets if listener.port == port]
     exact = {s.inode for s in there if wanted in (s.address, mapped(s.address))}
     any_address = {
         s.inode
@@ -175,15 +179,35 @@ class LocalServer:
         )
 
 
+def is_local(host: str) -> bool:
+    """Whether a numeric address is one of this machine's."""
+    address = ip_address(host)
+    kind = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+def is_forwarder(pid: int) -> bool:
+    """Whether a process only passes connections on to a server that it hides."""
+    with suppress(OSError):
+        return (PROC / str(pid) / "comm").read_text().strip() in FORWARDERS
+    return False
+
+
 def find_server(host: str, port: int) -> LocalServer | None:
     """Return the local server behind a numeric address, or None.
 
-    None as well when this process serves that port itself: its own work and the server's
-    could not be told apart.
+    None as well when the server hides behind a forwarder, as in a container, and when this
+    process serves that port itself: its work and the server's could not be told apart.
     """
-    if not ip_address(host).is_loopback:
+    if not is_local(host):
         return None
-    server = LocalServer(holders(accepting(listeners(), host, port)), port)
+    held_by = holders(accepting(listeners(), host, port))
+    server = LocalServer([pid for pid in held_by if not is_forwarder(pid)], port)
     processes = server.processes()
     return server if processes and os.getpid() not in processes else None
 

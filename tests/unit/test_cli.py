@@ -37,6 +37,7 @@ def test_without_arguments_the_help_is_shown() -> None:
     assert "Serve models, watch them, replace them." in done.output
     assert "serve" in done.output
     assert "infer" in done.output
+    assert "bench" in done.output
 
 
 @pytest.mark.parametrize("command", ["serve", "infer"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -47,6 +48,11 @@ def test_a_name_becomes_a_numeric_address_and_is_remembered() -> None:
     endpoint = resolve("localhost:8001")
     assert endpoint.host in ("127.0.0.1", "::1")
     assert endpoint.options("ModelInfer", ()).authority == "localhost:8001"
+
+
+def test_of_several_addresses_the_one_that_accepts_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert resolve(f"localhost:{server.getsockname()[1]}").host == "127.0.0.1"
 
 
 def test_an_unknown_name_is_said_to_be_unreachable() -> None:

@@ -72,6 +72,11 @@ def test_the_data_file_may_bring_its_own_answers(tmp_path: Path) -> None:
     assert [outputs[0][3] for outputs in asked.goldens] == [b"\3\0\0\0", b"\4\0\0\0"]
 
 
+def test_the_file_tells_the_outputs_of_a_model_that_declares_none(tmp_path: Path) -> None:
+    asked = questions(tmp_path, {"z": [1, 2, 3]})
+    assert [outputs[0][:3] for outputs in asked.goldens] == [("z", "INT64", (1,))] * 3
+
+
 def test_without_answers_nothing_is_checked(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array(ROWS))
     ask = Ask("127.0.0.1:1", "fraud", data=tmp_path / "data.npy")

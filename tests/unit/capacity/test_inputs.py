@@ -98,7 +98,7 @@ def test_free_sizes_are_what_the_person_says() -> None:
         (ONE, {"shapes": {"x": (4,)}}, r"--shape x is \[4\], the model expects \[3\]"),
         (ONE, {"shapes": {"z": (4,)}}, "--shape 'z': fraud has no such input; .* are 'x'"),
         (FIXED, {"batch": 2}, r"--batch is 2, but fraud does not batch: .* 'x' \[2, 2\]"),
-        (model(), {}, "fraud declares no inputs"),
+        (model(), {}, "fraud declares no inputs; give --data with their names"),
         (model(tensor("x", "FP8", 1)), {}, "'x' of fraud has the datatype 'FP8'"),
     ],
 )
@@ -190,6 +190,18 @@ def test_a_flat_list_takes_the_shape_that_the_person_gave(tmp_path: Path) -> Non
     free = model(tensor("x", "FP32", -1, 2))
     data = as_json(tmp_path, {"data": [{"x": [1, 2, 3, 4]}]})
     assert sent(questions(free, data=data, shapes={"x": (2, 2)})) == [[[[1, 2], [3, 4]]]]
+
+
+def test_data_tells_the_inputs_of_a_model_that_declares_none(tmp_path: Path) -> None:
+    x, words = np.ones((4, 2), np.float32), ["a", "b", "c", "d"]
+    asked = questions(model(), data=as_npz(tmp_path, x=x, words=words), batch=2)
+    request = ModelInferRequest.FromString(asked.messages[0])
+    assert [(t.name, t.datatype, list(t.shape)) for t in request.inputs] == [
+        ("x", "FP32", [2, 2]),
+        ("words", "BYTES", [2]),
+    ]
+    with pytest.raises(ConfigError, match="fraud declares no inputs; give --data with"):
+        questions(model(), data=as_npy(tmp_path, x))
 
 
 @pytest.mark.parametrize(

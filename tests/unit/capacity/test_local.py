@@ -20,9 +20,11 @@ from runtime.capacity.local import (
     family,
     find_server,
     holders,
+    is_forwarder,
     parse_listeners,
     pss_bytes,
 )
+from runtime.testing.waiting import wait_until
 
 TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
    0: 0100007F:1F41 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 111 1
@@ -97,6 +99,17 @@ def test_a_server_is_its_listener_and_all_below() -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_a_server_elsewhere_is_not_looked_for(host: str) -> None:
     assert find_server(host, 80) is None
+
+
+def test_a_process_is_a_forwarder_by_its_name() -> None:
+    assert not is_forwarder(os.getpid())
+    assert not is_forwarder(ended())
+    with subprocess.Popen(
+        ["bash", "-c", "echo -n ssh > /proc/$BASHPID/comm; read"],
+        stdin=subprocess.PIPE,
+    ) as process:
+        wait_until(lambda: is_forwarder(process.pid), "its name is ssh")
+        process.communicate(b"\n", timeout=30)
 
 
 def test_nobody_listens_where_nobody_does() -> None:
