@@ -142,6 +142,23 @@ def mapped(address: IpAddress) -> IPv4Address | None:
     return address.ipv4_mapped if isinstance(address, IPv6Address) else None
 
 
+def reachable(listener: Listener) -> str:
+    """Return ``HOST:PORT`` at which this machine reaches a socket of its own.
+
+    Examples
+    --------
+    >>> reachable(Listener(ip_address("0.0.0.0"), 80, "1"))
+    '127.0.0.1:80'
+    >>> reachable(Listener(ip_address("::"), 80, "1"))
+    '[::1]:80'
+    """
+    address = mapped(listener.address) or listener.address
+    if address.is_unspecified:
+        address = ip_address("127.0.0.1" if address.version == 4 else "::1")
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{host}:{listener.port}"
+
+
 def sockets_of(pid: int) -> set[str]:
     """Return the inodes of the sockets that a process holds; none if it is not ours."""
     found = set()
@@ -171,12 +188,11 @@ class LocalServer:
         members = {pid for root in self._roots for pid in family(root)}
         return sorted(pid for pid in members if (PROC / str(pid)).exists())
 
-    def other_ports(self) -> list[int]:
-        """Return the ports on which the server listens beside its own."""
+    def other_addresses(self) -> list[str]:
+        """Return ``HOST:PORT`` of each port on which the server listens beside its own."""
         inodes = {inode for pid in self.processes() for inode in sockets_of(pid)}
-        return sorted(
-            {s.port for s in listeners() if s.inode in inodes and s.port != self._port}
-        )
+        others = {s for s in listeners() if s.inode in inodes and s.port != self._port}
+        return sorted(map(reachable, others))
 
 
 def is_local(host: str) -> bool:

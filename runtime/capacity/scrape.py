@@ -81,9 +81,9 @@ def read_served(url: str, model: str, version: str) -> Served | None:
         return None
 
 
-def find_metrics(ports: Iterable[int], model: str, version: str) -> str:
-    """Return the first of this machine's pages that has the counters, or nothing."""
-    urls = (f"http://127.0.0.1:{port}{PATH}" for port in ports)
+def find_metrics(addresses: Iterable[str], model: str, version: str) -> str:
+    """Return the first page, at some ``HOST:PORT``, that has the counters, or nothing."""
+    urls = (f"http://{address}{PATH}" for address in addresses)
     return next((url for url in urls if read_served(url, model, version)), "")
 
 

@@ -131,6 +131,6 @@ def watch_server(ask: Ask, endpoint: Endpoint, metrics_url: str = "") -> Watch:
     if metrics_url:
         url = check_metrics(metrics_url, ask.model, ask.version)
     else:
-        ports = server.other_ports() if server else []
-        url = find_metrics(ports, ask.model, ask.version)
+        addresses = server.other_addresses() if server else []
+        url = find_metrics(addresses, ask.model, ask.version)
     return Watch(ask, server, url)

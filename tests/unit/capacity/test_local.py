@@ -92,7 +92,7 @@ def test_a_server_is_its_listener_and_all_below() -> None:
         server = find_server("127.0.0.1", port)
         assert server is not None
         assert server.processes() == sorted([pid, child])
-        assert server.other_ports() == [other]
+        assert server.other_addresses() == [f"127.0.0.1:{other}"]
     assert server.processes() == []
 
 

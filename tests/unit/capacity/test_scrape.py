@@ -80,10 +80,9 @@ def test_the_page_is_found_among_the_ports() -> None:
         serving("", status=404) as missing,
         serving(OURS) as port,
     ):
-        assert find_metrics([1, other, missing, port], "mlp", "") == (
-            f"http://127.0.0.1:{port}/metrics"
-        )
-        assert find_metrics([other], "mlp", "") == ""
+        addresses = [f"127.0.0.1:{at}" for at in (1, other, missing, port)]
+        assert find_metrics(addresses, "mlp", "") == f"http://{addresses[-1]}/metrics"
+        assert find_metrics(addresses[:-1], "mlp", "") == ""
 
 
 @pytest.mark.parametrize("form", ["http://127.0.0.1:{}/metrics", "127.0.0.1:{}"])
