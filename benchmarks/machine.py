@@ -1,15 +1,18 @@
 """The machine that a figure comes from, and how much of it others used meanwhile.
 
-`prepare` moves this process to the client's processor; what it starts says where it runs.
-Priority is raised where that is permitted (nice and, with autogroups, the session's own
-nice value), because a neighbour's time slice is longer than most of what is measured.
+`prepare` moves this process, in which our generator runs, to the client's processor; what
+it starts says where it runs. Priority is raised where that is permitted (nice and, with
+autogroups, the session's own nice value), because a neighbour's time slice is longer than
+most of what is measured.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -45,20 +48,42 @@ CORES = choose_cores()
 
 
 def prepare() -> None:
-    """Move this process, and so its clients, off the server's processor."""
+    """Move this process, and so its clients, off the server's processor, and favour it.
+
+    The session that it shares with a shell gets its own priority back at the end.
+    """
     os.sched_setaffinity(0, {CORES.client})
+    before = session_priority()
+    if raise_priority(os.getpid()) and before is not None:
+        atexit.register(set_session_priority, os.getpid(), before)
 
 
 def raise_priority(pid: int) -> bool:
-    """Favour a process that leads a session of its own; False where that is forbidden."""
+    """Favour a process, and its session; False where that is forbidden.
+
+    Threads that the process has already are left alone.
+    """
     try:
         os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
-        autogroup = Path(f"/proc/{pid}/autogroup")
-        if autogroup.exists():
-            autogroup.write_text(str(PRIORITY))
+        set_session_priority(pid, PRIORITY)
     except OSError:
         return False
     return True
+
+
+def set_session_priority(pid: int, priority: int) -> None:
+    """Set the nice value of a process's session, where the kernel has that."""
+    autogroup = Path(f"/proc/{pid}/autogroup")
+    if autogroup.exists():
+        autogroup.write_text(str(priority))
+
+
+def session_priority() -> int | None:
+    """Return the nice value of our session, or None where the kernel has none."""
+    with suppress(OSError):
+        found = re.search(r"nice (-?\d+)", Path("/proc/self/autogroup").read_text())
+        return int(found[1]) if found else None
+    return None
 
 
 def output_of(*command: str) -> str:

@@ -8,22 +8,18 @@ one with the best figure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from benchmarks.load.clients import GrpcClient, Report
+from benchmarks.load.clients import Client, clients_s
 from benchmarks.machine import CORES, ForeignMeter, pace_ms
-from benchmarks.processes import BenchmarkError, Server, cpu_ns
+from benchmarks.processes import BenchmarkError, Server
+from runtime.capacity.local import cpu_ns
 
 TRIES = 3
 QUIET = 0.25
 """Share of a processor that strangers may take from a block that counts at once."""
-
-Client = Callable[[int], Report]
-First = TypeVar("First")
-Second = TypeVar("Second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,20 @@ QUICK = Plan(pairs=3, block_s=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every promise is measured with."""
+    """What every promise is measured with; `program` is the grpc-core client."""
 
     plan: Plan
     folder: Path
-    client: GrpcClient
+    program: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One measurement.
+    """One run of a client, and what everyone used meanwhile.
 
-    `foreign` is the strangers' share of each of our processors, `pace_ms` how long a fixed
-    computation took there just before.
+    `server_cpu_us` is a call's: by the client where it measures that, else all that the
+    server used over all calls. `pace_ms` and `foreign` tell how fast the machine was and
+    which share of a processor strangers took.
     """
 
     side: str
@@ -62,7 +59,8 @@ class Block:
     server_cpu_us: float
     foreign: dict[str, float]
     pace_ms: dict[str, float]
-    latencies: dict[str, float] = field(default_factory=dict)
+    latency_us: dict[str, float] = field(default_factory=dict)
+    client: dict[str, float] = field(default_factory=dict)
 
     @property
     def disturbance(self) -> float:
@@ -70,32 +68,35 @@ class Block:
         return max(self.foreign.values())
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it for a result's file."""
+        """Return everything for a result's file."""
         return asdict(self)
 
 
-def measure_once(side: str, server: Server, client: Client, count: int) -> Block | None:
+def measure_once(side: str, server: Server, client: Client) -> Block | None:
     """Run one block; None when a process of the server came or went meanwhile."""
     pids = server.family()
     pace = {"server": pace_ms(CORES.server), "client": pace_ms(CORES.client)}
     meter = ForeignMeter()
-    cpu_before, began = cpu_ns(pids), time.perf_counter()
-    report = client(count)
+    cpu_before, clients_before, began = cpu_ns(pids), clients_s(), time.perf_counter()
+    found = client()
     wall_s, used_ns = time.perf_counter() - began, cpu_ns(pids) - cpu_before
-    foreign = meter.stop(used_ns / 1e9, report.cpu_s)
+    foreign = meter.stop(used_ns / 1e9, clients_s() - clients_before)
     if server.family() != pids:
         return None
-    cpu_us = used_ns / 1e3 / report.calls
+    cpu_us = found.server_cpu_us
+    if cpu_us is None:
+        cpu_us = used_ns / 1e3 / found.calls
     return Block(
-        side, report.calls, wall_s, report.rate, cpu_us, foreign, pace, report.latencies
-    )
+        side, found.calls, wall_s, found.rate, cpu_us, foreign, pace, found.latency_us,
+        found.client,
+    )  # fmt: skip
 
 
-def measure(side: str, server: Server, client: Client, count: int) -> Block:
+def measure(side: str, server: Server, client: Client) -> Block:
     """Run a block, again where it was disturbed."""
     blocks: list[Block] = []
     for _ in range(TRIES):
-        block = measure_once(side, server, client, count)
+        block = measure_once(side, server, client)
         if block is None:
             continue
         if block.disturbance <= QUIET:
@@ -106,35 +107,6 @@ def measure(side: str, server: Server, client: Client, count: int) -> Block:
     return min(blocks, key=lambda block: block.disturbance)
 
 
-def warm_up(client: Client, count: int, block_s: float) -> int:
-    """Make `count` calls that are not measured; returns how many fill a block."""
-    rate = client(count).rate
-    return max(64, int(rate * block_s))
-
-
-def pairs(
-    n: int, first: Callable[[], First], second: Callable[[], Second]
-) -> list[tuple[First, Second]]:
-    """Run both sides n times, AB, BA, AB and so on, so that a drift cancels.
-
-    Examples
-    --------
-    >>> order = iter(range(4))
-    >>> pairs(2, lambda: next(order), lambda: next(order))
-    [(0, 1), (3, 2)]
-    """
-    made: list[tuple[First, Second]] = []
-    for pair in range(n):
-        if pair % 2 == 0:
-            one = first()
-            other = second()
-        else:
-            other = second()
-            one = first()
-        made.append((one, other))
-    return made
-
-
-def as_blocks(made: list[tuple[Block, Block]]) -> list[dict[str, object]]:
+def as_blocks(made: Sequence[tuple[Block, ...]]) -> list[dict[str, object]]:
     """Return all blocks of all pairs for a result's file."""
-    return [block.as_json() for pair in made for block in pair]
+    return [block.as_json() for group in made for block in group]

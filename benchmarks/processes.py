@@ -1,8 +1,7 @@
 """Starting, accounting and stopping the processes that are measured.
 
 Every process is started by us with an argument list, leads a session of its own, and is
-ended by its id. Processor time is the scheduler's, in nanoseconds, summed over all threads
-of the process and its descendants.
+ended by its id.
 """
 
 from __future__ import annotations
@@ -20,16 +19,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.machine import CORES, ROOT, raise_priority
-from runtime.capacity.local import cpu_ns as cpu_ns
-from runtime.capacity.local import family as family
-from runtime.capacity.local import pss_bytes as pss_bytes
+from runtime.capacity.local import family
+from runtime.errors import LeeboardError
 
 START_S = 120.0
 STOP_S = 10.0
 POLL_S = 0.001
 
 
-class BenchmarkError(Exception):
+class BenchmarkError(LeeboardError):
     """A measurement could not be made; the message says which and why."""
 
 
@@ -95,6 +93,11 @@ class Server:
             time.sleep(POLL_S)
         about: dict[str, Any] = json.loads(ready.read_text())
         return about
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of /metrics, or nothing for a server without."""
+        return f"127.0.0.1:{self.address.http}/metrics" if self.address.http else ""
 
     def family(self) -> list[int]:
         """Return the processes that serve: the front and its workers."""

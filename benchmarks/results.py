@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runtime.capacity.files import write_json as write_json
-from runtime.statistics.intervals import Interval, Limit, Verdict, judge
+from runtime.statistics.intervals import Interval, Limit, Verdict, judge, show
 
 FOLDER = Path(__file__).resolve().parent / "results"
 LATEST = "latest.json"
@@ -45,21 +45,6 @@ class Row:
     def as_json(self) -> dict[str, object]:
         """Return everything, the verdict included, for a file."""
         return {**asdict(self), "verdict": self.verdict}
-
-
-def show(interval: Interval, unit: str) -> str:
-    """Write an interval as a person reads it.
-
-    Examples
-    --------
-    >>> show(Interval(3.91, 4.02, 4.2, 0.979, 10), "us")
-    '4.02 [3.91, 4.20] us'
-    """
-    digits = 0 if interval.middle >= 100 else 2 if interval.middle >= 1 else 3
-    middle, low, high = (
-        f"{value:.{digits}f}" for value in (interval.middle, interval.low, interval.high)
-    )
-    return f"{middle} [{low}, {high}] {unit}".rstrip()
 
 
 def figure_text(row: Row) -> str:

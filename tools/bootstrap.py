@@ -87,7 +87,6 @@ OTHER_NEEDS = {
         Need("GoogleTest", has_library("gtest"), "libgtest-dev", "gtest-devel"),
     ),
     "bench": (
-        Need("h2load", has_program("h2load"), "nghttp2-client", "nghttp2"),
         Need("gRPC for C++", has_library("grpc++"), "libgrpc++-dev", "grpc-devel"),
         Need("protoc", has_program("protoc"), "protobuf-compiler", "protobuf-compiler"),
         Need(

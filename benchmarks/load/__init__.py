@@ -1,1 +1,1 @@
-"""Clients: h2load, a grpc-core client of ours, and the question they ask."""
+"""Clients: our generator, a grpc-core client, and the question that both ask."""

@@ -1,39 +1,56 @@
-"""Runs one client once, on the client's processor, and reads what it reports.
+"""The two clients, both on the client's processor: our generator and one on grpc-core.
 
-A client that saw any call fail raises BenchmarkError: figures of failed calls mean nothing.
+A client is a function that loads a server once and returns what it found. One that saw any
+call fail raises BenchmarkError: figures of failed calls mean nothing.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import resource
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.load.question import METHOD, Expectation, Question
+from benchmarks.load.question import METHOD, Expectation, Question, check_answer
 from benchmarks.machine import CORES, raise_priority
 from benchmarks.processes import BenchmarkError, Server, pinned
+from runtime.capacity.figures import Flaw, find_flaws
+from runtime.capacity.scenario import Load
+
+if TYPE_CHECKING:
+    from runtime.capacity.report import Report
 
 LIMIT_S = 60.0
-LATENCIES = ("p50_us", "p90_us", "p99_us", "p999_us", "max_us")
-UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+LATENCIES = ("p50", "p90", "p99", "p999", "max")
+LEAST_CALLS, FIRST_CALLS = 64, 1_000
+WARM_UP_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one run of a client did: all its calls, the rate of the measured ones."""
+class Found:
+    """What one run of a client found.
+
+    `server_cpu_us` is the server's processor time a call where the client measured that
+    itself, without its warm-up; `client` what is known about the client.
+    """
 
     calls: int
     rate: float
-    cpu_s: float
-    latencies: dict[str, float] = field(default_factory=dict)
+    latency_us: dict[str, float]
+    server_cpu_us: float | None = None
+    client: dict[str, float] = field(default_factory=dict)
+
+
+Client = Callable[[], Found]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a client loads: connections, calls in flight over all, warm-up calls, rate.
+    """How the grpc-core client loads: connections, calls in flight over all, warm-up, rate.
 
     `rate` 0 keeps `in_flight` calls open all the time; otherwise calls are due at constant
     intervals and `in_flight` only bounds how many may be late.
@@ -45,17 +62,16 @@ class Shape:
     rate: float = 0.0
 
 
-def children_s() -> float:
-    """Return the processor time of all our children that have ended."""
+def clients_s() -> float:
+    """Return the processor time of this process and of all its children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return used.ru_utime + used.ru_stime + time.process_time()
 
 
 def run_on(
     core: int, command: list[str], limit_s: float, env: dict[str, str] | None = None
-) -> tuple[str, float]:
-    """Run a program to its end; returns its output and the processor time it used."""
-    before = children_s()
+) -> str:
+    """Run a program to its end; returns its output."""
     with subprocess.Popen(
         pinned(core, *command), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL, text=True, start_new_session=True, env=env,
@@ -68,53 +84,85 @@ def run_on(
             raise BenchmarkError(f"{command[0]} took over {limit_s:g} s") from error
     if process.returncode:
         raise BenchmarkError(f"{command[0]} ended with {process.returncode}: {complaints}")
-    return output, children_s() - before
+    return output
 
 
-def run_packed(server: Server, question: Question, count: int, shape: Shape) -> Report:
-    """Run h2load, which packs what it sends into few segments; it cannot read statuses."""
-    streams = shape.in_flight // shape.connections
-    url = f"http://{server.address.target}{METHOD}"
-    command = [
-        "h2load", "-n", str(count), "-c", str(shape.connections), "-m", str(streams),
-        "-d", str(question.framed), "-H", "content-type: application/grpc",
-        "-H", "te: trailers", "-w", "24", "-W", "28", url,
-    ]  # fmt: skip
-    output, cpu_s = run_on(CORES.client, command, LIMIT_S)
-    succeeded = re.search(r"(\d+) succeeded, 0 failed, 0 errored, 0 timeout", output)
-    finished = re.search(r"finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req/s", output)
-    if not succeeded or int(succeeded[1]) != count or not finished:
-        raise BenchmarkError(f"h2load could not finish against {server.name}:\n{output}")
-    seconds = float(finished[1]) * UNITS_S[finished[2]]
-    return Report(count, count / seconds, cpu_s)
+def as_found(report: Report) -> Found:
+    """Return what a report of our generator says; BenchmarkError if calls failed.
+
+    A client that was busy all the time is no error in a closed loop: what counts there is
+    the server's processor time, or the ratio to another figure with the same client.
+    """
+    flaws = find_flaws(report.as_json())
+    doubts = [words for flaw, words in flaws.items() if flaw is not Flaw.SATURATED]
+    if doubts:
+        raise BenchmarkError("; ".join([*doubts, *report.notes]))
+    return Found(
+        report.answered,
+        report.throughput_rps,
+        {name: report.latency_us[name] for name in LATENCIES},
+        report.server.cpu_us_per_request if report.server else None,
+        {"busy": report.client_busy, "cpu_us": report.client_cpu_us_per_request},
+    )
+
+
+def measurer(server: Server, question: Question) -> Callable[[Load], Report]:
+    """Prepare our generator for a server; what is returned runs one load."""
+    from runtime.capacity.load import prepare, run
+
+    prepared = prepare(question.ask(server.address.target))
+
+    def measure(load: Load) -> Report:
+        return run(prepared, load, metrics_url=server.metrics_url)
+
+    return measure
+
+
+def generator(server: Server, question: Question, load: Load) -> Client:
+    """Return a client that is our generator with one load."""
+    measure = measurer(server, question)
+    return lambda: as_found(measure(load))
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcClient:
-    """The grpc-core client of benchmarks/load; checks every status and reply."""
+    """The grpc-core client of benchmarks/load against one server."""
 
     program: Path
+    server: Server
+    question: Question
+    expected: Expectation
 
-    def run(
-        self,
-        server: Server,
-        question: Question,
-        expected: Expectation,
-        count: int,
-        shape: Shape,
-    ) -> Report:
-        """Make `count` measured calls."""
+    def run(self, count: int, shape: Shape) -> Found:
+        """Make `count` measured calls and see that each was answered well."""
+        expected = self.expected
         command = [
-            str(self.program), "--address", server.address.target, "--method", METHOD,
-            "--message", str(question.message), "--expect-prefix", str(expected.prefix),
-            "--expect-size", str(expected.size), "--channels", str(shape.connections),
-            "--in-flight", str(shape.in_flight), "--count", str(count),
-            "--skip", str(shape.skip), "--rate", str(shape.rate),
+            str(self.program), "--address", self.server.address.target, "--method", METHOD,
+            "--message", str(self.question.message),
+            "--expect-prefix", str(expected.prefix), "--expect-size", str(expected.size),
+            "--channels", str(shape.connections), "--in-flight", str(shape.in_flight),
+            "--count", str(count), "--skip", str(shape.skip), "--rate", str(shape.rate),
             "--limit-s", str(LIMIT_S - 10.0),
         ]  # fmt: skip
-        output, cpu_s = run_on(CORES.client, command, LIMIT_S)
+        output = run_on(CORES.client, command, LIMIT_S)
         done = json.loads(output)
         if done["ok"] != done["sent"]:
-            raise BenchmarkError(f"calls to {server.name} failed: {output}")
-        latencies = {name: float(done[name]) for name in LATENCIES}
-        return Report(done["sent"], float(done["rate"]), cpu_s, latencies)
+            raise BenchmarkError(f"calls to {self.server.name} failed: {output}")
+        latency_us = {name: float(done[f"{name}_us"]) for name in LATENCIES}
+        return Found(done["sent"], float(done["rate"]), latency_us)
+
+    def sized(self, shape: Shape, seconds: float) -> Client:
+        """Warm the server up and return a client whose runs take about so long."""
+        rate = self.run(FIRST_CALLS, shape).rate
+        return self.counted(shape, max(LEAST_CALLS, int(rate * seconds)))
+
+    def counted(self, shape: Shape, count: int) -> Client:
+        """Return a client that makes so many calls in each run."""
+        return lambda: self.run(count, shape)
+
+
+def grpc_core(
+    program: Path, server: Server, question: Question, folder: Path
+) -> GrpcClient:
+    """Check one answer and return the client that expects all others to be like it."""
+    return GrpcClient(program, server, question, check_answer(server, question, folder))

@@ -1,10 +1,9 @@
-"""What the clients ask, and how the answer is checked before anything is timed.
+"""What the clients ask, and how answers are checked.
 
-h2load does not look at grpc-status, so a server that quickly answers errors would look
-fast. Therefore every server first answers the question through grpcio, and its numbers are
-compared with ONNX Runtime's; the bytes before the numbers are then what the grpc-core
-client expects in front of each reply. (The numbers themselves differ in the last bit
-between batch sizes.)
+Both clients send the same bytes. Our generator compares the numbers of every answer with
+those that ONNX Runtime gave. The grpc-core client compares the size and the beginning of
+every reply, up to the numbers, with one that was asked through grpcio before and whose
+numbers were right. (They differ in the last bits between batch sizes.)
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.processes import BenchmarkError, Server
+from runtime.capacity.scenario import Ask
 from runtime.messages import ModelInferRequest, ModelInferResponse
 
 if TYPE_CHECKING:
@@ -29,12 +29,21 @@ CALL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request in files: the bare message and, for h2load, with gRPC's prefix."""
+    """One row for a model: the message, also in a file, and the row and its answer.
 
+    `data` and `golden` are files of arrays, as `leeboard bench load` reads them.
+    """
+
+    model: str
     body: bytes
     message: Path
-    framed: Path
+    data: Path
+    golden: Path
     answer: NDArray[np.float32]
+
+    def ask(self, target: str) -> Ask:
+        """Return the question as our generator asks it, answers checked."""
+        return Ask(target, self.model, data=self.data, golden=self.golden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,11 @@ def sample(tensor_type: str, shape: list[int]) -> NDArray[np.float32] | NDArray[
     return rng.standard_normal(shape, dtype=np.float32)
 
 
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays by name."""
+    np.savez(path, **arrays)
+
+
 def make_question(model: Path, folder: Path) -> Question:
     """Write a request for one row and compute its answer with ONNX Runtime."""
     from benchmarks.peers.session import open_session, row_dims
@@ -65,10 +79,14 @@ def make_question(model: Path, folder: Path) -> Question:
     request.inputs.add(name=tensor.name, datatype=datatype, shape=row.shape)
     request.raw_input_contents.append(row.tobytes())
     body = request.SerializeToString()
-    message, framed = folder / f"{model.stem}.message", folder / f"{model.stem}.framed"
+    message = folder / f"{model.stem}.message"
     message.write_bytes(body)
-    framed.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
-    return Question(body, message, framed, session.run(None, {tensor.name: row})[0])
+    data, golden = (folder / f"{model.stem}.{what}.npz" for what in ("data", "golden"))
+    output = session.get_outputs()[0].name
+    answer = session.run([output], {tensor.name: row})[0]
+    save_arrays(data, {tensor.name: row})
+    save_arrays(golden, {output: answer})
+    return Question(model.stem, body, message, data, golden, answer)
 
 
 def check_answer(server: Server, question: Question, folder: Path) -> Expectation:

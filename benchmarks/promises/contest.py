@@ -5,43 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.load.clients import Report, Shape, run_packed
-from benchmarks.load.question import Question, check_answer, make_question
-from benchmarks.measure import Bench, Block, Client, as_blocks, measure, pairs, warm_up
-from benchmarks.metrics import answered_well
+from benchmarks.load.clients import WARM_UP_S, Client, Shape, generator, grpc_core
+from benchmarks.load.question import Question, make_question
+from benchmarks.measure import Bench, Block, as_blocks, measure
 from benchmarks.models import model
-from benchmarks.processes import BenchmarkError, Server, grpcio_sync, leeboard
+from benchmarks.processes import Server, grpcio_sync, leeboard
 from benchmarks.results import Row
+from runtime.capacity.pairs import pairs
+from runtime.capacity.scenario import Load, Profile
 from runtime.statistics.intervals import Limit, median_interval, ratio_interval
 
 ClientFor = Callable[[Bench, Server, Question], Client]
 Pairs = list[tuple[Block, Block]]
 
-WARM_UP = 1_000
-LOADED = Shape(connections=8, in_flight=64)
+CONNECTIONS, IN_FLIGHT = 8, 64
+LOADED = Shape(CONNECTIONS, IN_FLIGHT)
 
 
-def checked_packed(server: Server, question: Question, count: int) -> Report:
-    """Run h2load and, where the server counts its answers, see that all were good."""
-    before = answered_well(server)
-    report = run_packed(server, question, count, LOADED)
-    if before is not None and answered_well(server) != before + count:
-        raise BenchmarkError(f"{server.name} answered some of h2load's requests badly")
-    return report
+def closed_loop(bench: Bench, profile: Profile, in_flight: int = IN_FLIGHT) -> Load:
+    """Return the load of one block with so many requests in flight over 8 connections."""
+    return Load(
+        concurrency=in_flight,
+        connections=CONNECTIONS,
+        profile=profile,
+        duration_s=bench.plan.block_s,
+        warmup_s=WARM_UP_S,
+    )
 
 
 def packed(bench: Bench, server: Server, question: Question) -> Client:
-    """Return a packed client for a server, which must have answered well first."""
-    check_answer(server, question, bench.folder)
-    return partial(checked_packed, server, question)
+    """Return our generator as a client that packs many requests into a segment."""
+    return generator(server, question, closed_loop(bench, "packed"))
 
 
-def grpc_core(shape: Shape) -> ClientFor:
+def ordinary(bench: Bench, server: Server, question: Question) -> Client:
+    """Return our generator as a client that writes one request after the other."""
+    return generator(server, question, closed_loop(bench, "ordinary"))
+
+
+def grpc_client(shape: Shape) -> ClientFor:
     """Return what makes grpc-core clients of one shape."""
 
     def client_for(bench: Bench, server: Server, question: Question) -> Client:
-        expected = check_answer(server, question, bench.folder)
-        return partial(bench.client.run, server, question, expected, shape=shape)
+        client = grpc_core(bench.program, server, question, bench.folder)
+        return client.sized(shape, bench.plan.block_s)
 
     return client_for
 
@@ -54,8 +61,8 @@ def contest(bench: Bench, name: str, client_for: ClientFor) -> Pairs:
         sides = []
         for side, server in (("leeboard", ours), ("grpcio sync", theirs)):
             client = client_for(bench, server, question)
-            count = warm_up(client, WARM_UP, bench.plan.block_s)
-            sides.append(partial(measure, side, server, client, count))
+            client()
+            sides.append(partial(measure, side, server, client))
         return pairs(bench.plan.pairs, sides[0], sides[1])
 
 
@@ -69,7 +76,7 @@ def cpu_row(made: Pairs, name: str, promise: str, limit_us: float, quoted: str) 
         "us",
         Limit("at most", limit_us),
         median_interval(ours),
-        beside={"grpcio sync": median_interval(theirs)},
+        beside={"grpcio sync us": median_interval(theirs)},
         quoted=quoted,
         notes={"rate": median_interval([block.rate for block, _ in made])},
         blocks=as_blocks(made),
@@ -78,7 +85,7 @@ def cpu_row(made: Pairs, name: str, promise: str, limit_us: float, quoted: str) 
 
 def latency_row(made: Pairs, name: str, promise: str, limit: float, quoted: str) -> Row:
     """Make a row out of the ratio of both medians of latency."""
-    p50 = [(ours.latencies["p50_us"], theirs.latencies["p50_us"]) for ours, theirs in made]
+    p50 = [(ours.latency_us["p50"], theirs.latency_us["p50"]) for ours, theirs in made]
     return Row(
         name,
         promise,

@@ -7,15 +7,21 @@ the proportional share (Pss) of front and worker after 20,000 requests of one ro
 
 from __future__ import annotations
 
+from benchmarks.load.clients import as_found, measurer
 from benchmarks.load.question import make_question
 from benchmarks.measure import Bench
 from benchmarks.models import model
-from benchmarks.processes import leeboard, pss_bytes
-from benchmarks.promises.contest import packed
+from benchmarks.processes import leeboard
+from benchmarks.promises.contest import CONNECTIONS, IN_FLIGHT
 from benchmarks.results import Row
+from runtime.capacity.local import pss_bytes
+from runtime.capacity.scenario import Load
 from runtime.statistics.intervals import Limit, median_interval
 
-REQUESTS = 20_000
+LOAD = Load(
+    concurrency=IN_FLIGHT, connections=CONNECTIONS, profile="packed", requests=20_000,
+    warmup_s=0.0,
+)  # fmt: skip
 MIB = 1 << 20
 
 
@@ -29,12 +35,12 @@ def start(bench: Bench) -> list[Row]:
     for _ in range(bench.plan.pairs):
         with leeboard(path, bench.folder) as server:
             ready_s.append(server.ready_s)
-            packed(bench, server, question)(REQUESTS)
+            as_found(measurer(server, question)(LOAD))
             memory_mib.append(pss_bytes(server.family()) / MIB)
     return [
         Row(
             "start",
-            "mlp, start to ready with a warm page cache < 1 s",
+            "small model, start to ready with a warm page cache < 1 s",
             "s",
             Limit("at most", 1.0),
             median_interval(ready_s),
@@ -42,7 +48,7 @@ def start(bench: Bench) -> list[Row]:
         ),
         Row(
             "memory",
-            "mlp, front + worker <= 180 MiB",
+            "small model, front and worker <= 180 MiB",
             "MiB",
             Limit("at most", 180.0),
             median_interval(memory_mib),

@@ -123,8 +123,9 @@ def show(interval: Interval, unit: str) -> str:
     >>> show(Interval(3.91, 4.02, 4.2, 0.979, 10), "us")
     '4.02 [3.91, 4.20] us'
     """
+    values = (interval.middle, interval.low, interval.high)
     digits = 0 if interval.middle >= 100 else 2 if interval.middle >= 1 else 3
-    middle, low, high = (
-        f"{value:,.{digits}f}" for value in (interval.middle, interval.low, interval.high)
-    )
+    if all(value == int(value) for value in values):
+        digits = 0
+    middle, low, high = (f"{value:,.{digits}f}" for value in values)
     return f"{middle} [{low}, {high}] {unit}".rstrip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.results import Row, save, show, table
+from benchmarks.results import Row, save, table
 from runtime.statistics.intervals import Interval, Limit
 
 
@@ -14,10 +14,6 @@ def row(name: str, middle: float) -> Row:
     return Row(
         name, f"promise of {name}", "us", Limit("at most", 13.0), figure, quoted="9 us"
     )
-
-
-def test_a_figure_shows_its_interval_and_unit() -> None:
-    assert show(Interval(137.2, 138.4, 150.0, 0.979, 10), "us") == "138 [137, 150] us"
 
 
 def test_the_table_has_a_line_for_each_promise_with_its_verdict() -> None:

@@ -14,6 +14,7 @@ from runtime.statistics.intervals import (
     judge,
     median_interval,
     ratio_interval,
+    show,
 )
 
 
@@ -118,3 +119,20 @@ def test_a_limit_on_both_sides_is_judged_by_the_whole_interval(
 def test_a_limit_on_both_sides_lies_around_what_it_names() -> None:
     limit = Limit("within", 2.0, around=10.0)
     assert (limit.lowest, limit.highest) == (8.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("figures", "unit", "text"),
+    [
+        ((137.2, 138.4, 150.0), "us", "138 [137, 150] us"),
+        ((3.912, 4.02, 4.2), "us", "4.02 [3.91, 4.20] us"),
+        ((0.9123, 0.9187, 0.93), "", "0.919 [0.912, 0.930]"),
+        ((90_000.0, 93_749.4, 95_000.0), "rows/s", "93,749 [90,000, 95,000] rows/s"),
+        ((0.0, 0.0, 2.0), "requests", "0 [0, 2] requests"),
+    ],
+)
+def test_a_figure_shows_its_interval_and_unit(
+    figures: tuple[float, float, float], unit: str, text: str
+) -> None:
+    low, middle, high = figures
+    assert show(Interval(low, middle, high, 0.979, 10), unit) == text

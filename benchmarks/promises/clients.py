@@ -1,0 +1,86 @@
+"""Our load generator as a client: does it cost a server what grpc-core costs, and how
+fast is it?
+
+Figures taken with its ordinary profile are worth something only if a server spends on them
+what it spends on the clients that people have. Its own speed bounds which servers it can
+measure.
+
+Differs from real use: mlp, 64 or 256 in flight over 8 connections, loopback, no TLS.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.load.clients import generator
+from benchmarks.load.question import make_question
+from benchmarks.measure import Bench, as_blocks, measure
+from benchmarks.models import model
+from benchmarks.processes import leeboard
+from benchmarks.promises.contest import LOADED, closed_loop, grpc_client, ordinary
+from benchmarks.results import Row
+from runtime.capacity.pairs import pairs
+from runtime.statistics.intervals import Limit, median_interval, ratio_interval
+
+TOLERANCE = 0.15
+STREAMS = 8 * 32
+RATE = 150_000.0
+
+
+def ordinary_profile(bench: Bench) -> list[Row]:
+    """Processor time of our server under both clients, in pairs."""
+    path = model("mlp", bench.folder)
+    question = make_question(path, bench.folder)
+    with leeboard(path, bench.folder) as server:
+        ours = ordinary(bench, server, question)
+        theirs = grpc_client(LOADED)(bench, server, question)
+        ours()
+        made = pairs(
+            bench.plan.pairs,
+            partial(measure, "ordinary profile", server, ours),
+            partial(measure, "grpc-core", server, theirs),
+        )
+    used = [(one.server_cpu_us, other.server_cpu_us) for one, other in made]
+    return [
+        Row(
+            "ordinary-profile",
+            "server CPU a request under our ordinary profile: within 15 % of grpc-core's",
+            "x",
+            Limit("within", TOLERANCE),
+            ratio_interval(used),
+            beside={
+                "ordinary profile us": median_interval([one for one, _ in used]),
+                "grpc-core us": median_interval([other for _, other in used]),
+            },
+            blocks=as_blocks(made),
+        )
+    ]
+
+
+def generator_rate(bench: Bench) -> list[Row]:
+    """What one processor of our packed client could ask.
+
+    The server, on the other processor, may be the bottleneck. Therefore the figure is a
+    second over the client's processor time for one request, and the rate that was reached
+    stands beside it.
+    """
+    path = model("mlp", bench.folder)
+    question = make_question(path, bench.folder)
+    with leeboard(path, bench.folder) as server:
+        client = generator(server, question, closed_loop(bench, "packed", STREAMS))
+        client()
+        made = [measure("generator", server, client) for _ in range(bench.plan.pairs)]
+    return [
+        Row(
+            "generator",
+            "our packed client, 1 s / its CPU a request: >= 150,000 requests/s a processor",
+            "requests/s",
+            Limit("at least", RATE),
+            median_interval([1e6 / block.client["cpu_us"] for block in made]),
+            beside={
+                "reached requests/s": median_interval([block.rate for block in made]),
+                "client busy": median_interval([block.client["busy"] for block in made]),
+            },
+            blocks=as_blocks([(block,) for block in made]),
+        )
+    ]

@@ -1,0 +1,102 @@
+"""kill -9 of the only worker under load: what is lost, and for how long nobody answers.
+
+Constant arrivals of our generator at a rate far below the knee, every answer compared with
+the right one. In the middle of the measured part the worker is killed. In an open loop a
+request that was due at the moment of death waits for the whole gap, so the gap is the
+highest latency; it includes the service time of a request, which is below a millisecond.
+Each kill has a server of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from benchmarks.load.question import Question, make_question
+from benchmarks.measure import Bench
+from benchmarks.models import model
+from benchmarks.processes import BenchmarkError, Server, leeboard
+from benchmarks.results import Row
+from runtime.capacity.load import prepare, run
+from runtime.capacity.scenario import Load
+from runtime.statistics.intervals import Limit, median_interval
+
+if TYPE_CHECKING:
+    from runtime.capacity.report import Report
+    from runtime.native.counted import Progress
+
+LOAD = Load(2_000.0, arrivals="constant", duration_s=2.0, warmup_s=0.5, timeout_s=20.0)
+KILL_AFTER_S = 0.5
+"""Of the measured part."""
+
+
+class Killer:
+    """Kills a server's only worker once, when its time has come."""
+
+    def __init__(self, server: Server) -> None:
+        _front, *workers = server.family()
+        if len(workers) != 1:
+            raise BenchmarkError(f"{server.name} has {len(workers)} workers, not one")
+        self._worker: int | None = workers[0]
+
+    def look(self, progress: Progress) -> None:
+        """Kill, if the measured part has gone on for long enough."""
+        due = progress["phase"] == "measuring" and progress["elapsed_s"] > KILL_AFTER_S
+        if due and self._worker is not None:
+            os.kill(self._worker, signal.SIGKILL)
+            self._worker = None
+
+    @property
+    def has_killed(self) -> bool:
+        """Whether it was done."""
+        return self._worker is None
+
+
+def kill_once(server: Server, question: Question) -> Report:
+    """Run the load and kill the worker within it."""
+    killer = Killer(server)
+    prepared = prepare(question.ask(server.address.target))
+    report = run(prepared, LOAD, on_progress=killer.look, metrics_url=server.metrics_url)
+    if not killer.has_killed:
+        raise BenchmarkError(f"{server.name}: the load ended before the worker was killed")
+    return report
+
+
+def death(bench: Bench) -> list[Row]:
+    """Kill a worker some ten times."""
+    path = model("mlp", bench.folder)
+    question = make_question(path, bench.folder)
+    reports = []
+    for _ in range(bench.plan.pairs):
+        with leeboard(path, bench.folder) as server:
+            reports.append(kill_once(server, question))
+    blocks: list[dict[str, object]] = [
+        {
+            "requests": report.requests,
+            "failed": report.failed,
+            "wrong": report.wrong,
+            "errors": dict(report.errors),
+            "latency_us": dict(report.latency_us),
+        }
+        for report in reports
+    ]
+    return [
+        Row(
+            "death-lost",
+            f"kill -9 of the only worker at {LOAD.rate:,.0f} requests/s: none fails or is "
+            "wrong",
+            "requests",
+            Limit("at most", 0.0),
+            median_interval([float(report.failed) for report in reports]),
+            notes={"most": max(report.failed for report in reports)},
+            blocks=blocks,
+        ),
+        Row(
+            "death-gap",
+            "the same: nobody answers for < 50 ms",
+            "ms",
+            Limit("at most", 50.0),
+            median_interval([report.latency_us["max"] / 1e3 for report in reports]),
+        ),
+    ]
