@@ -8,7 +8,7 @@ BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 300
 
-.PHONY: build demo test check native fuzz soak bench protos wheel clean
+.PHONY: build demo test check native fuzz soak bench peers readme protos wheel clean
 
 build:
 	@$(BOOTSTRAP) cpu
@@ -45,6 +45,17 @@ soak:
 bench:
 	@$(BOOTSTRAP) --system bench cpu demo dev
 	@$(RUN) -m benchmarks $(ARGS)
+
+# The figures of the last full run, and of make peers, into README.md.
+readme:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.readme
+
+# Our server beside Triton, MLServer, KServe and grpcio, each installed into
+# build/benchmarks/peers by the command itself.
+peers:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.peers $(ARGS)
 
 protos:
 	@$(BOOTSTRAP) cpu demo dev

@@ -1,0 +1,88 @@
+"""README.md's figures are those of benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.readme import BEGIN, END, README, figures, peers_text, rewrite
+from benchmarks.results import FOLDER, Row, save
+from runtime.statistics.intervals import Interval, Limit
+
+MACHINE = {"cores": 2, "processor": "AMD EPYC", "commit": "0123456789abcdef"}
+
+
+def cell(peer: str, model: str, rate: float | None, **more: Any) -> dict[str, Any]:
+    usual = {
+        "peer": peer, "model": model, "profile": "ordinary", "concurrency": 64,
+        "requests_per_s": rate, "low": 10.0, "high": 20.0, "p50_us": 80.0, "cpu_us": 12.5,
+        "client_saturated": False, "kind": "measured",
+    }  # fmt: skip
+    return {**usual, **more}
+
+
+def test_the_readme_is_what_the_command_would_write() -> None:
+    written = README.read_text()
+    assert written == rewrite(written, figures(FOLDER)), "run `make readme`"
+
+
+def test_a_promise_has_its_figure_verdict_and_source(tmp_path: Path) -> None:
+    row = Row(
+        "fast", "it is fast: <= 6 us", "us", Limit("at most", 6.0),
+        Interval(3.6, 3.8, 3.9, 0.979, 10), beside={"other us": Interval(1, 2, 3, 0.9, 3)},
+        quoted="another 30 us",
+    )  # fmt: skip
+    save([row], MACHINE, "2026-12-01", tmp_path)
+    text = figures(tmp_path)
+    cells = ("it is fast: <= 6 us", "3.80 [3.60, 3.90] us", "met", "other us 2.00",
+             "another 30 us")  # fmt: skip
+    assert f"| {' | '.join(cells)} |" in text.splitlines()
+    assert (
+        "[2026-12-01.json](benchmarks/results/2026-12-01.json) (commit 0123456789ab)"
+        in text
+    )
+    assert "2 processors (AMD EPYC)" in text
+
+
+def test_only_what_is_between_the_markers_changes() -> None:
+    before = f"# Title\n\n{BEGIN}\nold\n{END}\n\n## More\n"
+    assert rewrite(before, "new") == f"# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\n## More\n"
+
+
+def test_writing_twice_changes_nothing() -> None:
+    once = rewrite(f"{BEGIN}{END}", "new")
+    assert rewrite(once, "new") == once
+
+
+@pytest.mark.parametrize(
+    "readme",
+    ["", BEGIN, END, f"{END}{BEGIN}", f"{BEGIN}{END}{END}", f"{BEGIN}{BEGIN}{END}"],
+)
+def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
+    with pytest.raises(ValueError, match="each once"):
+        rewrite(readme, "new")
+
+
+def test_servers_stand_beside_each_other_once_they_were_measured(tmp_path: Path) -> None:
+    (tmp_path / "latest.json").write_text("{}")
+    rows = [
+        cell("leeboard", "mlp", 90_000.0, client_saturated=True),
+        cell("leeboard", "mlp", 8_000.0, concurrency=1, p50_us=91.5),
+        cell("leeboard", "mid", 236.0),
+        cell("triton", "mlp", None, kind="quoted"),
+        {"kind": "missing", "peer": "kserve", "model": "", "reason": "no package"},
+    ]
+    servers = [{"peer": "leeboard", "kind": "measured", "model": "mlp", "pss_mib": 91.0}]
+    (tmp_path / "peers.json").write_text(json.dumps({"rows": rows, "servers": servers}))
+    lines = figures(tmp_path).splitlines()
+    assert "| leeboard | >90,000 | 236 |  |  | 12.5 | 91.5 | 91.0 |" in lines
+    assert "| triton\\* | 10.0-20.0 |  |  |  | 12.5 |  |  |" in lines
+    assert not any("kserve" in line for line in lines)
+
+
+def test_what_is_quoted_is_said_to_be() -> None:
+    assert "quoted" in peers_text({"rows": [cell("triton", "mlp", 1.0, kind="quoted")]})
+    assert "quoted" not in peers_text({"rows": [cell("triton", "mlp", 1.0)]})
