@@ -12,6 +12,7 @@ its file goes to build/benchmarks/quick.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -23,14 +24,15 @@ from benchmarks import machine
 from benchmarks.load.question import make_question
 from benchmarks.models import model as model_file
 from benchmarks.peers import environments
+from benchmarks.peers.answers import answers_right
 from benchmarks.peers.catalogue import PEERS
+from benchmarks.peers.environments import version_of
 from benchmarks.peers.measuring import (
     FULL,
     QUICK,
     SECONDS,
     Plan,
     Started,
-    answers_right,
     measure_server,
     measure_with_ours,
     run_time_s,
@@ -43,6 +45,7 @@ from benchmarks.peers.starting import PeerServer
 from benchmarks.peers.table import text_of
 from benchmarks.processes import BenchmarkError
 from benchmarks.results import FOLDER, write_json
+from runtime import __version__ as OURS
 
 LATEST = "peers.json"
 PLOT = "peers.png"
@@ -77,12 +80,10 @@ class Run:
 
 def describe(peer: Peer) -> dict[str, object]:
     """Return a peer's version, settings and their sources for the file."""
-    version = (
-        environments.version_of(peer.environment, peer.package) if peer.package else ""
-    )
+    is_ours = not peer.package
     return {
-        "package": peer.package,
-        "version": version,
+        "package": peer.package or "leeboard",
+        "version": OURS if is_ours else version_of(peer.environment, peer.package),
         "settings": peer.settings,
         "sources": peer.sources,
     }
@@ -95,8 +96,8 @@ def measure_model(run: Run, peer: Peer, model: Path, prefix: Path) -> None:
     with PeerServer(peer, place, lambda target: answers_right(target, question)) as server:
         started = Started(
             peer.name,
-            model,
-            server.target,
+            question.ask(server.target),
+            server.process.pid,
             server.ready_s,
             environments.install_mib(peer.environment),
         )
@@ -115,8 +116,9 @@ def measure_peer(run: Run, peer: Peer) -> None:
         began = time.monotonic()
         try:
             measure_model(run, peer, model_file(name, BUILD), prefix)
-        except BenchmarkError as error:
-            run.findings.missing.append(Missing(peer.name, str(error), name))
+        except (BenchmarkError, OSError) as error:
+            reason = environments.without_paths(str(error))
+            run.findings.missing.append(Missing(peer.name, reason, name))
         run.keep()
         took = time.monotonic() - began
         print(f"measured {peer.name} with {name} in {took:.0f} s", file=sys.stderr)
@@ -129,6 +131,16 @@ def measure_all(run: Run) -> None:
     for peer in run.peers:
         measure_peer(run, peer)
         run.keep()
+
+
+def finish(run: Run, is_full: bool) -> None:
+    """Print the table, draw the plot, and renew the latest results after a full run."""
+    folder = run.path.parent
+    print(text_of(run.findings))
+    draw(run.findings.cells, folder / PLOT)
+    if is_full:
+        write_json(folder / LATEST, run.content())
+    print(f"results: {run.path}")
 
 
 def read_arguments() -> argparse.Namespace:
@@ -162,15 +174,16 @@ def main() -> int:
     is_full = not (chosen.quick or chosen.only or chosen.model)
     folder = FOLDER if is_full else BUILD / "quick"
     machine.prepare()
+    machine.raise_priority(os.getpid())
     run = make_run(chosen, folder)
     minutes = run_time_s(len(run.peers), run.models, run.plan) / 60
     print(f"measuring for {minutes:.1f} minutes, and the starts", file=sys.stderr)
-    measure_all(run)
-    print(text_of(run.findings))
-    draw(run.findings.cells, folder / PLOT)
-    if is_full:
-        write_json(folder / LATEST, run.content())
-    print(f"results: {run.path}")
+    try:
+        measure_all(run)
+    except KeyboardInterrupt:
+        print(f"stopped; what was measured is in {run.path}", file=sys.stderr)
+        return 130
+    finish(run, is_full)
     return 1 if run.findings.missing else 0
 
 

@@ -25,6 +25,7 @@ FOLDER = ROOT / "build" / "benchmarks" / "peers"
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 INSTALL_S = 600.0
 MIB = 1024 * 1024
+MOST_TOLD = 600
 
 
 def pinned_packages(name: str) -> list[str]:
@@ -49,8 +50,18 @@ def reason(output: str) -> str:
     """
     lines = [line for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines or ["no output"]
-    told = errors[-1].removeprefix("ERROR:").strip()
-    return re.sub(r"\S*/\S+", "...", told)[:300]
+    return without_paths(errors[-1].removeprefix("ERROR:").strip())
+
+
+def without_paths(text: str) -> str:
+    """Return a reason as it may stand in a result: short, without addresses and paths.
+
+    Examples
+    --------
+    >>> without_paths("No such file: /usr/lib/tritonserver")
+    'No such file: ...'
+    """
+    return re.sub(r"\S*/\S+", "...", text)[-MOST_TOLD:]
 
 
 def run(command: list[str], log: Path) -> None:

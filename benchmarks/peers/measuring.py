@@ -1,37 +1,41 @@
-"""One server under every load: the answers checked, then repeats of each cell.
+"""One server under every load: several repeats of each cell.
 
 A cell is measured several times in a row with a warm-up before each; its figure is the
-median. How long is chosen by the model: where a request takes milliseconds, a short run
-has too few answers.
+median. How long is chosen by the model, and longer where the first repeat shows that a
+request takes much of it. How much strangers used of either processor is told.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-
-from benchmarks.load.question import METHOD, Question
-from benchmarks.peers.rows import Cell, Findings, ServerRow, make_cell, most_pss_mib
+from benchmarks.machine import ForeignMeter
+from benchmarks.peers.rows import Cell, Findings, Repeat, ServerRow, make_cell
 from benchmarks.processes import BenchmarkError
+from runtime.capacity.local import cpu_by_process, family
+from runtime.capacity.local import used_ns as used_between
 from runtime.capacity.scenario import Ask, Load, Profile
 from runtime.errors import ConfigError, ServerError
-from runtime.messages import Message, ModelInferResponse
 
 if TYPE_CHECKING:
     from runtime.capacity.report import Report
 
 CONCURRENCIES = (1, 8, 64)
 PROFILES: tuple[Profile, ...] = get_args(Profile)
-SECONDS = {"mlp": 0.5, "wide": 0.6, "big": 0.8, "mid": 1.0}
+SECONDS = {"mlp": 0.5, "mid": 1.0, "wide": 0.6, "big": 0.8}
 """Length of one repeat; the warm-up before it has a third of that."""
 
 WARM_UP = 1 / 3
-CALL_S = 10.0
+LATENCIES = 3.0
+"""How many requests one after another a repeat must have time for."""
+
+MOST_S = 3.0
+TIMEOUT_S = 20.0
+"""After so long a request has failed; the slowest peer needs less than one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Started:
     """A server that has given its first right answer."""
 
     peer: str
-    model: Path
-    target: str
+    ask: Ask
+    pid: int
     ready_s: float
     install_mib: float
 
@@ -69,6 +73,7 @@ def loads(model: str, plan: Plan) -> Iterator[Load]:
             profile=profile,
             duration_s=seconds,
             warmup_s=seconds * WARM_UP,
+            timeout_s=TIMEOUT_S,
         )
 
 
@@ -84,34 +89,6 @@ def run_time_s(peers: int, models: list[str], plan: Plan) -> float:
     return peers * len(PROFILES) * len(CONCURRENCIES) * plan.repeats * per_repeat
 
 
-def answers_right(target: str, question: Question) -> bool:
-    """Ask once: False while nobody answers, BenchmarkError for a wrong answer."""
-    import grpc
-
-    unlimited = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(target, options=unlimited) as channel:
-        call: Callable[..., bytes] = channel.unary_unary(METHOD)
-        try:
-            reply = call(question.body, timeout=CALL_S)
-        except grpc.RpcError:
-            return False
-    check(ModelInferResponse.FromString(reply), question)
-    return True
-
-
-def check(answer: Message, question: Question) -> None:
-    """Raise BenchmarkError unless the numbers are those of ONNX Runtime."""
-    raw = answer.raw_output_contents
-    if len(raw) != 1 or len(raw[0]) != question.answer.nbytes:
-        sizes = [len(content) for content in raw]
-        raise BenchmarkError(
-            f"the answer has raw contents of {sizes} bytes, not {question.answer.nbytes}"
-        )
-    values = np.frombuffer(raw[0], np.float32).reshape(question.answer.shape)
-    if not np.allclose(values, question.answer, rtol=1e-3, atol=1e-5):
-        raise BenchmarkError(f"the answer is wrong: {values.ravel()[:8]}")
-
-
 def measure_with_ours(ask: Ask, load: Load) -> Report:
     """Measure one run with this repository's load generator."""
     from runtime.capacity.load import measure
@@ -119,12 +96,51 @@ def measure_with_ours(ask: Ask, load: Load) -> Report:
     return measure(ask, load)
 
 
-def repeat(ask: Ask, load: Load, times: int, measure: Measure) -> list[Report]:
-    """Return the reports of so many runs; BenchmarkError when one cannot be made."""
+def long_enough(load: Load, report: Report) -> Load:
+    """Return the load, made longer where a request takes much of one repeat.
+
+    Examples
+    --------
+    >>> load = Load(concurrency=64, duration_s=1.0, warmup_s=0.3)
+    >>> from types import SimpleNamespace
+    >>> slow = SimpleNamespace(latency_us={"p50": 800_000.0})
+    >>> round(long_enough(load, slow).duration_s, 1)
+    2.4
+    """
+    wanted_s = LATENCIES * report.latency_us.get("p50", 0.0) / 1e6
+    if wanted_s <= load.duration_s:
+        return load
+    wanted_s = min(wanted_s, MOST_S)
+    return replace(load, duration_s=wanted_s, warmup_s=wanted_s * WARM_UP)
+
+
+def measure_once(server: Started, load: Load, measure: Measure) -> Repeat:
+    """Run one repeat; BenchmarkError when it cannot be made.
+
+    The generator takes Ctrl-C as the end of one run; here it is the end of everything.
+    """
+    pids = family(server.pid)
+    meter = ForeignMeter()
+    used_ns, used_s = cpu_by_process(pids), time.process_time()
     try:
-        return [measure(ask, load) for _ in range(times)]
+        report = measure(server.ask, load)
     except (ConfigError, ServerError) as error:
         raise BenchmarkError(str(error)) from error
+    if report.ended == "stopped":
+        raise KeyboardInterrupt
+    server_s = used_between(used_ns, cpu_by_process(pids)) / 1e9
+    foreign = meter.stop(server_s, time.process_time() - used_s)
+    return Repeat(report, foreign)
+
+
+def measure_cell(server: Started, load: Load, times: int, measure: Measure) -> Cell:
+    """Measure one load several times, longer if the first repeat was too short."""
+    first = measure_once(server, load, measure)
+    longer = long_enough(load, first.report)
+    repeats = [first] if longer == load else []
+    while len(repeats) < times:
+        repeats.append(measure_once(server, longer, measure))
+    return make_cell(server.peer, repeats)
 
 
 def measure_server(
@@ -132,21 +148,19 @@ def measure_server(
 ) -> Iterator[Cell]:
     """Measure every cell of a server that was found ready, adding each as it comes.
 
-    Its own row follows the last cell, because memory is counted under load.
+    One run at the highest concurrency is thrown away before: servers that grow their
+    memory with the load should not do it in the first cell. The server's own row follows
+    the last cell, because memory is counted under load.
     """
-    model = server.model.stem
-    reports: list[Report] = []
-    for load in loads(model, plan):
-        found = repeat(Ask(server.target, model), load, plan.repeats, measure)
-        reports += found
-        cell = make_cell(server.peer, found)
+    model = server.ask.model
+    most = 0.0
+    wanted = list(loads(model, plan))
+    measure_once(server, max(wanted, key=lambda load: load.concurrency), measure)
+    for load in wanted:
+        cell = measure_cell(server, load, plan.repeats, measure)
         findings.cells.append(cell)
+        most = max(most, cell.pss_mib or 0.0)
         yield cell
-    row = ServerRow(
-        server.peer,
-        model,
-        round(server.ready_s, 2),
-        most_pss_mib(reports),
-        server.install_mib,
-    )
+    ready_s = round(server.ready_s, 2)
+    row = ServerRow(server.peer, model, ready_s, most, server.install_mib)
     findings.servers.append(row)

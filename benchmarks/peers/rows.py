@@ -7,7 +7,7 @@ stand in a table without a mark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from runtime.capacity.report import Report
 
 Kind = Literal["measured", "quoted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """One run, and the shares of server's and client's processor that strangers took."""
+
+    report: Report
+    foreign: Mapping[str, float]
+
+
 MIB = 1024 * 1024
 QUOTED = "*"
 """Stands behind a quoted figure in tables and names."""
@@ -30,7 +40,9 @@ class Cell:
     `requests_per_s` is the median of the repeats and None where a source gives a range
     only; `low` and `high` are their lowest and highest. Latencies and processor time are
     of the repeat with the median rate. `failed` counts requests of all repeats without a
-    good answer. A cell with `client_saturated` says how fast the client is.
+    good answer. `foreign` has the largest shares that strangers took of each processor;
+    what they take of the client's is harmful only when the client needed it. A cell with
+    `client_saturated` says how fast the client is.
     """
 
     peer: str
@@ -43,8 +55,10 @@ class Cell:
     p50_us: float | None = None
     p99_us: float | None = None
     cpu_us: float | None = None
+    pss_mib: float | None = None
     repeats: int = 1
     failed: int = 0
+    foreign: Mapping[str, float] = field(default_factory=dict)
     client_saturated: bool = False
     notes: tuple[str, ...] = ()
     kind: Kind = "measured"
@@ -97,13 +111,13 @@ class Findings:
         return {"rows": [*rows, *gaps], "servers": servers}
 
 
-def make_cell(peer: str, reports: Sequence[Report]) -> Cell:
+def make_cell(peer: str, repeats: Sequence[Repeat]) -> Cell:
     """Return the cell that repeats of one load make."""
-    ordered = sorted(reports, key=lambda report: report.throughput_rps)
-    middle = ordered[len(ordered) // 2]
-    rates = [report.throughput_rps for report in ordered]
+    ordered = sorted(repeats, key=lambda repeat: repeat.report.throughput_rps)
+    reports = [repeat.report for repeat in ordered]
+    middle, use = reports[len(reports) // 2], reports[len(reports) // 2].server
+    rates = [report.throughput_rps for report in reports]
     scenario = middle.scenario
-    latency = middle.latency_us
     notes = dict.fromkeys(note for report in reports for note in report.notes)
     return Cell(
         peer,
@@ -113,17 +127,28 @@ def make_cell(peer: str, reports: Sequence[Report]) -> Cell:
         median(rates),
         rates[0],
         rates[-1],
-        p50_us=latency.get("p50"),
-        p99_us=latency.get("p99"),
-        cpu_us=middle.server.cpu_us_per_request if middle.server else None,
+        p50_us=middle.latency_us.get("p50"),
+        p99_us=middle.latency_us.get("p99"),
+        cpu_us=use.cpu_us_per_request if use else None,
+        pss_mib=most_pss_mib(reports),
         repeats=len(reports),
         failed=sum(report.failed for report in reports),
+        foreign=most_foreign(repeats),
         client_saturated=any(report.client_saturated for report in reports),
         notes=tuple(notes),
     )
 
 
-def most_pss_mib(reports: Iterable[Report]) -> float:
+def most_foreign(repeats: Sequence[Repeat]) -> dict[str, float]:
+    """Return the largest share of each processor that strangers took."""
+    return {
+        side: round(max(repeat.foreign[side] for repeat in repeats), 3)
+        for side in repeats[0].foreign
+    }
+
+
+def most_pss_mib(reports: Iterable[Report]) -> float | None:
     """Return the most memory that a server had at the end of one of these runs."""
-    sizes = [report.server.pss_bytes or 0 for report in reports if report.server]
-    return round(max(sizes, default=0) / MIB, 1)
+    uses = [report.server.pss_bytes for report in reports if report.server]
+    sizes = [size for size in uses if size is not None]
+    return round(max(sizes) / MIB, 1) if sizes else None

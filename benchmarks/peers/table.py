@@ -1,4 +1,8 @@
-"""Cells and servers as text in columns; a star marks what is quoted."""
+"""Cells and servers as text in columns.
+
+A star marks what is quoted; "others" is the largest share of the server's processor that
+strangers took, where it is worth telling.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,10 @@ from benchmarks.peers.rows import QUOTED, Cell, Findings, ServerRow
 NOTHING = "-"
 SATURATED = ">"
 """Stands before a rate that the client limited: the server is at least so fast."""
+
+
+QUIET = 0.05
+"""Share of a processor below which strangers are not mentioned."""
 
 
 def number(value: float | None) -> str:
@@ -62,14 +70,17 @@ def cell_line(cell: Cell) -> tuple[str, ...]:
     """Return one cell's line."""
     figures = (rate_text(cell), number(cell.p50_us), number(cell.p99_us))
     failed = str(cell.failed) if cell.failed else ""
-    return (name_text(cell.peer, cell.kind), *figures, number(cell.cpu_us), failed)
+    foreign = cell.foreign.get("server", 0.0)
+    others = f"{foreign:.0%}" if foreign > QUIET else ""
+    name = name_text(cell.peer, cell.kind)
+    return (name, *figures, number(cell.cpu_us), failed, others)
 
 
 def load_table(cells: Sequence[Cell]) -> str:
     """Return the cells of one load, the fastest first, below the load's name."""
     model, profile, concurrency = cells[0].load
     ordered = sorted(cells, key=lambda cell: -cell.high)
-    head = ("peer", "requests/s", "p50 us", "p99 us", "CPU us", "failed")
+    head = ("peer", "requests/s", "p50 us", "p99 us", "CPU us", "failed", "others")
     title = f"{model}, {profile} client, {concurrency} in flight"
     return f"{title}\n{columns([head, *map(cell_line, ordered)])}"
 
@@ -83,9 +94,10 @@ def server_line(row: ServerRow) -> tuple[str, ...]:
 def text_of(findings: Findings) -> str:
     """Return everything as a person reads it."""
     loads = dict.fromkeys(cell.load for cell in findings.cells)
+    models = list(dict.fromkeys(cell.model for cell in findings.cells))
     parts = [
         load_table([cell for cell in findings.cells if cell.load == load])
-        for load in sorted(loads)
+        for load in sorted(loads, key=lambda load: (models.index(load[0]), load))
     ]
     if findings.servers:
         head = ("server", "start s", "Pss MiB", "install MiB")
