@@ -43,9 +43,9 @@ def find_knee(server: Server, question: Question) -> float:
         return ask(Load(rate, arrivals="constant", duration_s=KNEE_S, warmup_s=WARM_UP_S))
 
     found = run_sweep(KNEE, at_rate, lambda step: None)
-    if found.knee is None:
+    if found.highest is None:
         raise BenchmarkError(f"{server.name}: {conclude(found)}")
-    return found.knee.value
+    return found.highest.value
 
 
 def burning(server: Server, warm_up: Client, client: Client, mode: str) -> Block:

@@ -90,10 +90,11 @@ def describe(found: Comparison, sides: tuple[str, str]) -> str:
     ratio = found.ratio
     return "\n".join(
         [
-            f"{found.metric}{better}; median [interval]",
+            f"{found.metric}{better}; median [interval], {ratio.n} pairs, "
+            f"{ratio.confidence:.1%} confidence",
             f"A, baseline:  {show(baseline, unit)}   {sides[0]}",
             f"B, candidate: {show(candidate, unit)}   {sides[1]}",
-            f"B / A:        {show(ratio, '')}, {ratio.confidence:.1%} of {ratio.n} pairs",
+            f"B / A:        {show(ratio, '')}",
             f"limit:        B / A {found.limit.sense} {found.limit.value:g}",
             f"verdict:      {found.verdict}",
         ]

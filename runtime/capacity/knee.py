@@ -123,11 +123,17 @@ def judge_end(trial: Trial) -> str:
     return "the step ended before its time" if trial.report.partial else ""
 
 
+def why(report: Report) -> str:
+    """Name the most frequent reason why requests got no good answer."""
+    reasons = {"never sent": report.unsent, "wrong answers": report.wrong, **report.errors}
+    return f"most: {max(reasons, key=lambda reason: reasons[reason])}"
+
+
 def judge_failures(trial: Trial) -> str:
     """Say how many requests failed, when too many did or none was answered in time."""
     report = trial.report
     if report.failed > trial.plan.rule.failed_share * report.requests:
-        return f"{report.failed:,} of {report.requests:,} requests failed"
+        return f"{report.failed:,} of {report.requests:,} requests failed, {why(report)}"
     in_time = report.ok and report.throughput_rps > 0
     return "" if in_time else "nothing was answered within the step"
 

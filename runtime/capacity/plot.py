@@ -90,8 +90,9 @@ def draw(found: Sweep, title: str) -> Figure:
     above.plot([s.value for s in bad], throughput, "x", color="red", label="not good")
     for axes in (above, below):
         ticks(axes, loads)
-        if found.knee is not None:
-            axes.axvline(found.knee.value, color=GREY, linestyle="--", label="knee")
+        if found.highest is not None:
+            label = "knee" if found.knee else "highest good step"
+            axes.axvline(found.highest.value, color=GREY, linestyle="--", label=label)
         axes.legend()
     figure.suptitle(f"{title}\n{conclude(found)}", wrap=True, fontsize="medium")
     return figure

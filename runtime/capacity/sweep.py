@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.capacity.knee import (
+    DEFAULT_P99,
     End,
     Plan,
     Step,
@@ -40,9 +41,14 @@ class Sweep:
     end: End
 
     @property
-    def knee(self) -> Step | None:
+    def highest(self) -> Step | None:
         """The highest load that the server bore."""
         return highest_good(self.steps)
+
+    @property
+    def knee(self) -> Step | None:
+        """The same, if the next load up is known not to be borne; else None."""
+        return self.highest if self.end == "knee" else None
 
     @property
     def p99_limit_us(self) -> float | None:
@@ -66,6 +72,7 @@ class Sweep:
             "plan": asdict(self.plan),
             "p99_limit_us": self.p99_limit_us,
             "knee": self.knee.value if self.knee else None,
+            "highest_good": self.highest.value if self.highest else None,
             "ended": self.end,
             "partial": self.end == "stopped",
             "steps": steps,
@@ -114,14 +121,14 @@ def load_text(plan: Plan, value: float) -> str:
 
 def conclude(found: Sweep) -> str:
     """Say in a sentence where the knee is, or why that is not known."""
-    plan, knee = found.plan, found.knee
-    if knee is None:
+    plan, best = found.plan, found.highest
+    if best is None:
         so_far = "not even the first step was good" if found.steps else "nothing measured"
     else:
-        p99_ms = knee.report.latency_us["p99"] / 1e3
-        rate = knee.report.throughput_rps
+        p99_ms = best.report.latency_us["p99"] / 1e3
+        rate = best.report.throughput_rps
         so_far = (
-            f"{load_text(plan, knee.value)}: {rate:,.0f} answers/s, p99 {p99_ms:,.2f} ms"
+            f"{load_text(plan, best.value)}: {rate:,.0f} answers/s, p99 {p99_ms:,.2f} ms"
         )
     sentences: dict[End, str] = {
         "knee": f"knee: {so_far}",
@@ -136,7 +143,14 @@ def conclude(found: Sweep) -> str:
 
 def notes(found: Sweep) -> list[str]:
     """Return what a reader of the table must know."""
+    lines = []
+    if found.p99_limit_us is not None:
+        given = found.plan.rule.p99_us is not None
+        origin = "as given" if given else f"{DEFAULT_P99:g} x that of the first step"
+        lines.append(f"limit of p99: {found.p99_limit_us / 1e3:,.2f} ms, {origin}")
     fewest = min((step.report.requests for step in found.steps), default=FEW)
-    if fewest >= FEW:
-        return []
-    return [f"a step had only {fewest} requests, so its p99 says little: raise --duration"]
+    if fewest < FEW:
+        lines.append(
+            f"a step had only {fewest} requests, so its p99 says little: raise --duration"
+        )
+    return lines

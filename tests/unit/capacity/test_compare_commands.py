@@ -67,10 +67,10 @@ def test_the_output_says_what_is_divided_by_what(tmp_path: Path) -> None:
     candidate = write_set(tmp_path / "b.json", [value / 2 for value in STEADY])
     lines = compare(baseline, candidate).stdout.splitlines()
     assert lines == [
-        "latency_us.p50, lower is better; median [interval]",
+        "latency_us.p50, lower is better; median [interval], 10 pairs, 97.9% confidence",
         f"A, baseline:  104 [101, 108] us   {baseline}",
         f"B, candidate: 52.25 [50.50, 54.00] us   {candidate}",
-        "B / A:        0.500 [0.500, 0.500], 97.9% of 10 pairs",
+        "B / A:        0.500 [0.500, 0.500]",
         "limit:        B / A at most 1.03",
         "verdict:      met",
     ]

@@ -64,7 +64,11 @@ def test_a_step_without_faults_is_good() -> None:
     [
         ({"client_saturated": True}, "client", "the client was the bottleneck, busy 20%"),
         ({"partial": True}, "stopped", "the step ended before its time"),
-        ({"ok": 998}, "failures", "2 of 1,000 requests failed"),
+        (
+            {"ok": 995, "errors": {"UNAVAILABLE": 3}, "unsent": 2},
+            "failures",
+            "5 of 1,000 requests failed, most: UNAVAILABLE",
+        ),
         (
             {"requests": 0, "ok": 0, "throughput_rps": 0.0},
             "failures",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.capacity.knee import Step
+from runtime.capacity.knee import Rule, Step
 from runtime.capacity.report import Report
 from runtime.capacity.sweep import conclude, notes, run_sweep
 from tests.unit.capacity.sweeps import CONCURRENCY, GOOD, RATE, bounded, swept
@@ -69,6 +69,7 @@ def test_the_file_has_the_rule_the_knee_and_the_reports_of_all_steps() -> None:
     content = json.loads(json.dumps(swept(RATE, 1000.0).as_json()))
     assert content["format"] == "leeboard.sweep/1"
     assert content["knee"] == pytest.approx(951.4, abs=0.1)
+    assert content["highest_good"] == content["knee"]
     assert content["ended"] == "knee"
     assert content["p99_limit_us"] == 5000.0
     assert content["plan"]["rule"]["reached_share"] == 0.98
@@ -77,5 +78,17 @@ def test_the_file_has_the_rule_the_knee_and_the_reports_of_all_steps() -> None:
 
 
 def test_steps_of_few_requests_are_pointed_out() -> None:
-    assert "only 100 requests" in notes(swept(RATE, 1000.0))[0]
+    assert "only 100 requests" in notes(swept(RATE, 1000.0))[1]
     assert notes(swept(CONCURRENCY, 1000.0)) == []
+
+
+def test_the_limit_of_p99_in_force_is_told_with_its_origin() -> None:
+    given = replace(RATE, rule=Rule(p99_us=2000.0))
+    made, taken = notes(swept(RATE, 1e9))[0], notes(swept(given, 1e9))[0]
+    assert made == "limit of p99: 5.00 ms, 10 x that of the first step"
+    assert taken == "limit of p99: 2.00 ms, as given"
+
+
+def test_only_a_knee_that_was_found_is_called_one() -> None:
+    content = swept(RATE, 1e9).as_json()
+    assert (content["knee"], content["highest_good"]) == (None, 1600.0)
