@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ PEERS = "peers.json"
 LINK = "benchmarks/results"
 
 LOADED, ALONE = 64, 1
-MODELS = ("mlp", "mid", "wide", "big")
+SMALL, LARGE = "mlp", ("mid", "wide", "big")
+PEERS_HEAD = ("server", "mlp", "mlp, ordinary", *LARGE, "mlp, CPU us", "mlp alone, p50 us",
+              "start s", "Pss MiB")  # fmt: skip
 
 Content = Mapping[str, Any]
 
@@ -96,16 +99,26 @@ def promises_text(latest: Mapping[str, Content]) -> str:
     )
 
 
-def find_cell(
-    rows: Sequence[Content], server: tuple[str, str], model: str, in_flight: int
-) -> Content | None:
-    """Return what a server did with a model under so many requests of ordinary clients."""
-    for row in rows:
-        load = (row.get("model"), row.get("profile"), row.get("concurrency"))
-        same = (row.get("peer"), row.get("kind")) == server
-        if same and load == (model, "ordinary", in_flight):
-            return row
-    return None
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server in the file of peers; `kind` is measured or quoted."""
+
+    peer: str
+    kind: str
+    content: Content
+
+    def cell(self, model: str, profile: str, in_flight: int) -> Content | None:
+        """Return what it did with a model under one load."""
+        wanted = (self.peer, self.kind, model, profile, in_flight)
+        keys = ("peer", "kind", "model", "profile", "concurrency")
+        rows = self.content["rows"]
+        return next((r for r in rows if tuple(map(r.get, keys)) == wanted), None)
+
+    def about(self) -> Content | None:
+        """Return its start and memory with the small model, or with any if quoted so."""
+        wanted = [(self.peer, self.kind, model) for model in (SMALL, "")]
+        rows = self.content["servers"]
+        return next((r for r in rows if (r["peer"], r["kind"], r["model"]) in wanted), None)
 
 
 def rate_cell(cell: Content | None) -> str:
@@ -113,49 +126,48 @@ def rate_cell(cell: Content | None) -> str:
     if cell is None:
         return ""
     if cell["requests_per_s"] is None:
-        return f"{number(cell['low'])}-{number(cell['high'])}"
+        return f"{number(cell['low'])} - {number(cell['high'])}"
     return f"{'>' if cell['client_saturated'] else ''}{number(cell['requests_per_s'])}"
 
 
-def peer_cells(content: Content, server: tuple[str, str]) -> tuple[str, ...]:
-    """Return one server's line."""
-    rows = content["rows"]
-    loaded = [find_cell(rows, server, model, LOADED) for model in MODELS]
-    alone = find_cell(rows, server, MODELS[0], ALONE)
-    memory = [
-        row["pss_mib"]
-        for row in content.get("servers", [])
-        if (row["peer"], row["kind"], row["model"]) == (*server, MODELS[0])
-    ]
-    peer, kind = server
+def figure_cell(found: Content | None, key: str) -> str:
+    """Write one figure, if there is one."""
+    return "" if found is None or found[key] is None else number(found[key])
+
+
+def peer_cells(server: Server) -> tuple[str, ...]:
+    """Return one server's line, in the order of `PEERS_HEAD`."""
+    small, about = server.cell(SMALL, "packed", LOADED), server.about()
     return (
-        f"{peer}\\*" if kind == "quoted" else peer,
-        *map(rate_cell, loaded),
-        number(loaded[0]["cpu_us"]) if loaded[0] else "",
-        number(alone["p50_us"]) if alone else "",
-        number(memory[0]) if memory else "",
+        f"{server.peer}\\*" if server.kind == "quoted" else server.peer,
+        rate_cell(small),
+        rate_cell(server.cell(SMALL, "ordinary", LOADED)),
+        *(rate_cell(server.cell(model, "packed", LOADED)) for model in LARGE),
+        figure_cell(small, "cpu_us"),
+        figure_cell(server.cell(SMALL, "ordinary", ALONE), "p50_us"),
+        figure_cell(about, "start_s"),
+        figure_cell(about, "pss_mib"),
     )
 
 
 def peers_text(content: Content) -> str:
-    """Return the table of servers beside ours."""
-    servers = dict.fromkeys(
-        (row["peer"], row["kind"]) for row in content["rows"] if row["kind"] != "missing"
+    """Return the table of servers beside ours, the quoted ones last."""
+    names = dict.fromkeys(
+        (row["kind"], row["peer"]) for row in content["rows"] if row["kind"] != "missing"
     )
-    head = ("server", *(f"{model} requests/s" for model in MODELS), "mlp CPU us",
-            "mlp alone p50 us", "mlp Pss MiB")  # fmt: skip
-    lines = lines_of([head, *(peer_cells(content, server) for server in servers)])
-    is_quoted = any(kind == "quoted" for _, kind in servers)
-    quoted = " \\* is quoted from elsewhere." if is_quoted else ""
+    measured_first = sorted(names, key=lambda name: name[0])
+    servers = [Server(peer, kind, content) for kind, peer in measured_first]
+    is_quoted = any(server.kind == "quoted" for server in servers)
+    words = [
+        f"`make peers`: requests a second with {LOADED} in flight over 8 connections of",
+        "packed clients, for the small model also of ordinary ones, and p50 of one at a",
+        "time. `>` means that the client was the bottleneck.",
+        *(["\\* is quoted from elsewhere, not measured here."] if is_quoted else []),
+        "Every cell, each server's settings and what could not be measured:",
+        f"[{PEERS}]({LINK}/{PEERS}).",
+    ]
     return "\n".join(
-        [
-            f"`make peers`, {LOADED} requests in flight of ordinary clients over 8 "
-            f"connections; alone is one at a time. `>` means that the client was the "
-            f"bottleneck.{quoted} Every cell, each server's settings and what could not be "
-            f"measured are in [{PEERS}]({LINK}/{PEERS}).",
-            "",
-            *lines,
-        ]
+        [" ".join(words), "", *lines_of([PEERS_HEAD, *map(peer_cells, servers)])]
     )
 
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from runtime.cli import app
@@ -28,20 +27,15 @@ def load(server: RunningServer, *arguments: str) -> str:
     return shlex.join([*command, *usual, *arguments])
 
 
-@pytest.mark.parametrize(
-    ("at_most", "status", "verdict"), [("1000", 0, "met"), ("0.001", 3, "not met")]
-)
-def test_two_loads_are_compared(
-    server: RunningServer, tmp_path: Path, at_most: str, status: int, verdict: str
-) -> None:
+def test_two_loads_are_compared(server: RunningServer, tmp_path: Path) -> None:
     path = tmp_path / "compared.json"
     sides = [load(server, "--concurrency", "1"), load(server, "--concurrency", "4")]
     done = bench(
         "compare", *sides, "--metric", "latency_us.p50", "--pairs", "2",
-        "--at-most", at_most, "--json", str(path),
+        "--at-most", "1000", "--json", str(path),
     )  # fmt: skip
-    assert done.exit_code == status, done.output
-    assert f"verdict:      {verdict}\n" in done.stdout
+    assert done.exit_code == 0, done.output
+    assert "verdict:      met\n" in done.stdout
     in_flight = [
         [report["scenario"]["concurrency"] for report in pair]
         for pair in json.loads(path.read_text())["reports"]

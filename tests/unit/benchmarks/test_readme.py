@@ -69,20 +69,31 @@ def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
 def test_servers_stand_beside_each_other_once_they_were_measured(tmp_path: Path) -> None:
     (tmp_path / "latest.json").write_text("{}")
     rows = [
+        cell("leeboard", "mlp", 200_000.0, profile="packed"),
         cell("leeboard", "mlp", 90_000.0, client_saturated=True),
         cell("leeboard", "mlp", 8_000.0, concurrency=1, p50_us=91.5),
-        cell("leeboard", "mid", 236.0),
-        cell("triton", "mlp", None, kind="quoted"),
+        cell("leeboard", "mid", 236.0, profile="packed"),
+        cell("triton", "mlp", None, profile="packed", kind="quoted", cpu_us=None),
         {"kind": "missing", "peer": "kserve", "model": "", "reason": "no package"},
     ]
-    servers = [{"peer": "leeboard", "kind": "measured", "model": "mlp", "pss_mib": 91.0}]
+    servers = [
+        {
+            "peer": "leeboard",
+            "kind": "measured",
+            "model": "mlp",
+            "pss_mib": 91.0,
+            "start_s": 0.4,
+        },
+        {"peer": "triton", "kind": "quoted", "model": "", "pss_mib": 415.0, "start_s": 0.5},
+    ]
     (tmp_path / "peers.json").write_text(json.dumps({"rows": rows, "servers": servers}))
     lines = figures(tmp_path).splitlines()
-    assert "| leeboard | >90,000 | 236 |  |  | 12.5 | 91.5 | 91.0 |" in lines
-    assert "| triton\\* | 10.0-20.0 |  |  |  | 12.5 |  |  |" in lines
-    assert not any("kserve" in line for line in lines)
+    ours = "| leeboard | 200,000 | >90,000 | 236 |  |  | 12.5 | 91.5 | 0.40 | 91.0 |"
+    theirs = "| triton\\* | 10.0 - 20.0 |  |  |  |  |  |  | 0.50 | 415 |"
+    assert lines[-2:] == [ours, theirs]
 
 
-def test_what_is_quoted_is_said_to_be() -> None:
-    assert "quoted" in peers_text({"rows": [cell("triton", "mlp", 1.0, kind="quoted")]})
-    assert "quoted" not in peers_text({"rows": [cell("triton", "mlp", 1.0)]})
+@pytest.mark.parametrize(("kind", "said"), [("quoted", True), ("measured", False)])
+def test_what_is_quoted_is_said_to_be(kind: str, said: bool) -> None:
+    content = {"rows": [cell("triton", "mlp", 1.0, kind=kind)], "servers": []}
+    assert ("quoted" in peers_text(content)) is said
