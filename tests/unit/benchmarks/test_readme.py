@@ -69,11 +69,11 @@ def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
 def test_servers_stand_beside_each_other_once_they_were_measured(tmp_path: Path) -> None:
     (tmp_path / "latest.json").write_text("{}")
     rows = [
+        cell("triton", "mlp", None, profile="packed", kind="quoted", cpu_us=None),
         cell("leeboard", "mlp", 200_000.0, profile="packed"),
         cell("leeboard", "mlp", 90_000.0, client_saturated=True),
         cell("leeboard", "mlp", 8_000.0, concurrency=1, p50_us=91.5),
         cell("leeboard", "mid", 236.0, profile="packed"),
-        cell("triton", "mlp", None, profile="packed", kind="quoted", cpu_us=None),
         {"kind": "missing", "peer": "kserve", "model": "", "reason": "no package"},
     ]
     servers = [
