@@ -1,4 +1,8 @@
-"""``leeboard bench compare`` and ``sweep`` against a real server."""
+"""``leeboard bench compare`` and ``sweep`` against a real server.
+
+On a machine that is busy with other tests the client may be the bottleneck; no test
+depends on it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ def test_two_loads_are_compared(server: RunningServer, tmp_path: Path) -> None:
     sides = [load(server, "--concurrency", "1"), load(server, "--concurrency", "4")]
     done = bench(
         "compare", *sides, "--metric", "latency_us.p50", "--pairs", "2",
-        "--at-most", "1000", "--json", str(path),
+        "--at-most", "1000", "--allow", "saturated", "--json", str(path),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "verdict:      met\n" in done.stdout
@@ -55,8 +59,8 @@ def test_a_sweep_is_kept_and_drawn(server: RunningServer, tmp_path: Path) -> Non
         "sweep", server.grpc, "-m", "mlp", "--concurrency", "1:2", "--duration", "0.3",
         "--warmup", "0.1", "--json", str(path), "--plot", str(plot),
     )  # fmt: skip
-    assert done.exit_code == 0, done.output
     content = json.loads(path.read_text())
-    assert [step["value"] for step in content["steps"]] == [1, 2]
+    assert (done.exit_code == 0) == (content["ended"] in ("knee", "highest"))
+    assert content["steps"][0]["value"] == 1
     assert all(step["report"]["ok"] > 0 for step in content["steps"])
     assert "<svg" in plot.read_text()
