@@ -34,8 +34,8 @@ from benchmarks.peers.measuring import (
     Plan,
     Started,
     measure_server,
-    measure_with_ours,
     run_time_s,
+    watched,
 )
 from benchmarks.peers.place import Peer, Place
 from benchmarks.peers.plot import draw
@@ -101,7 +101,7 @@ def measure_model(run: Run, peer: Peer, model: Path, prefix: Path) -> None:
             server.ready_s,
             environments.install_mib(peer.environment),
         )
-        for _ in measure_server(started, run.plan, run.findings, measure_with_ours):
+        for _ in measure_server(started, run.plan, run.findings, watched):
             run.keep()
 
 
@@ -109,8 +109,9 @@ def measure_peer(run: Run, peer: Peer) -> None:
     """Install a peer and measure its models; what fails is noted as missing."""
     try:
         prefix = environments.prepare(peer.environment)
-    except BenchmarkError as error:
-        run.findings.missing.append(Missing(peer.name, f"not installed: {error}"))
+    except (BenchmarkError, OSError) as error:
+        reason = environments.without_paths(str(error))
+        run.findings.missing.append(Missing(peer.name, f"not installed: {reason}"))
         return
     for name in run.models:
         began = time.monotonic()
@@ -149,7 +150,7 @@ def read_arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a fifth of the time, to try")
+    parser.add_argument("--quick", action="store_true", help="one short repeat, to try")
     parser.add_argument("--only", action="append", choices=PEERS, help="may be repeated")
     parser.add_argument("--model", action="append", choices=SECONDS, help="may be repeated")
     parser.add_argument("--list", action="store_true", help="name the peers and end")
@@ -177,7 +178,7 @@ def main() -> int:
     machine.raise_priority(os.getpid())
     run = make_run(chosen, folder)
     minutes = run_time_s(len(run.peers), run.models, run.plan) / 60
-    print(f"measuring for {minutes:.1f} minutes, and the starts", file=sys.stderr)
+    print(f"measuring for {minutes:.1f} minutes, starts left out", file=sys.stderr)
     try:
         measure_all(run)
     except KeyboardInterrupt:

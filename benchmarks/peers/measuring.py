@@ -1,8 +1,8 @@
 """One server under every load: several repeats of each cell.
 
 A cell is measured several times in a row with a warm-up before each; its figure is the
-median. How long is chosen by the model, and longer where the first repeat shows that a
-request takes much of it. How much strangers used of either processor is told.
+median. A repeat is a number of requests, chosen after a short run that tells the rate. How
+much strangers used of either processor is told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from math import ceil
 from typing import TYPE_CHECKING, get_args
 
 from benchmarks.machine import ForeignMeter
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
 
 CONCURRENCIES = (1, 8, 64)
 PROFILES: tuple[Profile, ...] = get_args(Profile)
-SECONDS = {"mlp": 0.5, "mid": 1.0, "wide": 0.6, "big": 0.8}
-"""Length of one repeat; the warm-up before it has a third of that."""
+SECONDS = {"mlp": 0.5, "mid": 0.8, "wide": 0.6, "big": 0.8}
+"""Length of one repeat, about; the warm-up before it has a third of that."""
 
 WARM_UP = 1 / 3
-LATENCIES = 3.0
-"""How many requests one after another a repeat must have time for."""
+LEAST_WAVES = 3
+"""How often a repeat must have asked and been answered all that is in flight."""
 
-MOST_S = 3.0
+PILOT = 64
+SPARE = 2
+QUIET = 0.25
+"""Share of the server's processor that strangers may take from a repeat that counts."""
+
 TIMEOUT_S = 20.0
 """After so long a request has failed; the slowest peer needs less than one second."""
 
@@ -49,7 +54,8 @@ class Started:
     install_mib: float
 
 
-Measure = Callable[[Ask, Load], "Report"]
+Generate = Callable[[Ask, Load], "Report"]
+Measure = Callable[[Started, Load], Repeat]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,44 +84,26 @@ def loads(model: str, plan: Plan) -> Iterator[Load]:
 
 
 def run_time_s(peers: int, models: list[str], plan: Plan) -> float:
-    """Return how long the measuring of so many peers takes, starts left out.
+    """Return how long so many peers take, starts and short runs left out.
 
     Examples
     --------
     >>> round(run_time_s(7, list(SECONDS), FULL) / 60, 1)
-    8.1
+    7.6
     """
     per_repeat = sum(SECONDS[model] for model in models) * plan.share * (1 + WARM_UP)
     return peers * len(PROFILES) * len(CONCURRENCIES) * plan.repeats * per_repeat
 
 
-def measure_with_ours(ask: Ask, load: Load) -> Report:
-    """Measure one run with this repository's load generator."""
+def generate(ask: Ask, load: Load) -> Report:
+    """Make one run with this repository's load generator."""
     from runtime.capacity.load import measure
 
     return measure(ask, load)
 
 
-def long_enough(load: Load, report: Report) -> Load:
-    """Return the load, made longer where a request takes much of one repeat.
-
-    Examples
-    --------
-    >>> load = Load(concurrency=64, duration_s=1.0, warmup_s=0.3)
-    >>> from types import SimpleNamespace
-    >>> slow = SimpleNamespace(latency_us={"p50": 800_000.0})
-    >>> round(long_enough(load, slow).duration_s, 1)
-    2.4
-    """
-    wanted_s = LATENCIES * report.latency_us.get("p50", 0.0) / 1e6
-    if wanted_s <= load.duration_s:
-        return load
-    wanted_s = min(wanted_s, MOST_S)
-    return replace(load, duration_s=wanted_s, warmup_s=wanted_s * WARM_UP)
-
-
-def measure_once(server: Started, load: Load, measure: Measure) -> Repeat:
-    """Run one repeat; BenchmarkError when it cannot be made.
+def watched(server: Started, load: Load, generate: Generate = generate) -> Repeat:
+    """Make one run and tell what strangers used; BenchmarkError when it cannot be made.
 
     The generator takes Ctrl-C as the end of one run; here it is the end of everything.
     """
@@ -123,7 +111,7 @@ def measure_once(server: Started, load: Load, measure: Measure) -> Repeat:
     meter = ForeignMeter()
     used_ns, used_s = cpu_by_process(pids), time.process_time()
     try:
-        report = measure(server.ask, load)
+        report = generate(server.ask, load)
     except (ConfigError, ServerError) as error:
         raise BenchmarkError(str(error)) from error
     if report.ended == "stopped":
@@ -133,14 +121,51 @@ def measure_once(server: Started, load: Load, measure: Measure) -> Repeat:
     return Repeat(report, foreign)
 
 
+def pilot(load: Load) -> Load:
+    """Return a short run that tells the rate."""
+    at_once = load.concurrency
+    return replace(load, requests=max(at_once, PILOT), warmup_requests=at_once)
+
+
+def counted(load: Load, rate: float) -> Load:
+    """Return a run of so many requests as take the load's time at this rate.
+
+    They are a multiple of what is in flight, and three times that at least: a batching
+    server answers all of it at once, and the end of a timed run would cut a batch.
+
+    Examples
+    --------
+    >>> made = counted(Load(concurrency=64, duration_s=1.0, warmup_s=0.3), 240.0)
+    >>> made.requests, made.warmup_requests
+    (256, 128)
+    """
+    if rate <= 0.0:
+        return load
+    waves = max(LEAST_WAVES, ceil(rate * load.duration_s / load.concurrency))
+    warm_up = max(1, ceil(rate * load.warmup_s / load.concurrency))
+    return replace(
+        load, requests=waves * load.concurrency, warmup_requests=warm_up * load.concurrency
+    )
+
+
+def disturbance(repeat: Repeat) -> float:
+    """Return the strangers' share of the server's processor."""
+    return repeat.foreign["server"]
+
+
 def measure_cell(server: Started, load: Load, times: int, measure: Measure) -> Cell:
-    """Measure one load several times, longer if the first repeat was too short."""
-    first = measure_once(server, load, measure)
-    longer = long_enough(load, first.report)
-    repeats = [first] if longer == load else []
-    while len(repeats) < times:
-        repeats.append(measure_once(server, longer, measure))
-    return make_cell(server.peer, repeats)
+    """Measure one load several times.
+
+    A repeat during which strangers took much of the server's processor is made again,
+    but only so often; the least disturbed count, never the ones with the best figure.
+    """
+    wanted = counted(load, measure(server, pilot(load)).report.throughput_rps)
+    repeats: list[Repeat] = []
+    quiet = 0
+    while quiet < times and len(repeats) < times + SPARE:
+        repeats.append(measure(server, wanted))
+        quiet += disturbance(repeats[-1]) <= QUIET
+    return make_cell(server.peer, sorted(repeats, key=disturbance)[:times])
 
 
 def measure_server(
@@ -155,7 +180,7 @@ def measure_server(
     model = server.ask.model
     most = 0.0
     wanted = list(loads(model, plan))
-    measure_once(server, max(wanted, key=lambda load: load.concurrency), measure)
+    measure(server, pilot(max(wanted, key=lambda load: load.concurrency)))
     for load in wanted:
         cell = measure_cell(server, load, plan.repeats, measure)
         findings.cells.append(cell)

@@ -39,9 +39,8 @@ class Point:
 
 def rate_point(cell: Cell) -> Point:
     """Return a cell's rate; a range without a middle stands at its upper end."""
-    value = cell.high if cell.requests_per_s is None else cell.requests_per_s
-    words = rate_text(cell) if cell.requests_per_s is None else number(value)
-    return Point(cell, value, cell.low, cell.high, words)
+    words = rate_text(cell) if cell.requests_per_s is None else number(cell.rate)
+    return Point(cell, cell.rate, cell.low, cell.high, words)
 
 
 def cost_point(cell: Cell) -> Point | None:
@@ -63,7 +62,7 @@ def order(cells: Sequence[Cell]) -> list[str]:
     best: dict[str, float] = {}
     for cell in cells:
         name = name_text(cell.peer, cell.kind)
-        best[name] = max(best.get(name, 0.0), cell.high)
+        best[name] = max(best.get(name, 0.0), cell.rate)
     return sorted(best, key=lambda name: -best[name])
 
 

@@ -65,6 +65,11 @@ class Cell:
     source: str = ""
 
     @property
+    def rate(self) -> float:
+        """The rate to sort by; the upper end of a range without a middle."""
+        return self.high if self.requests_per_s is None else self.requests_per_s
+
+    @property
     def load(self) -> tuple[str, Profile, int]:
         """What is compared with what: cells of one load stand beside each other."""
         return self.model, self.profile, self.concurrency

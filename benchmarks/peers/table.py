@@ -79,7 +79,7 @@ def cell_line(cell: Cell) -> tuple[str, ...]:
 def load_table(cells: Sequence[Cell]) -> str:
     """Return the cells of one load, the fastest first, below the load's name."""
     model, profile, concurrency = cells[0].load
-    ordered = sorted(cells, key=lambda cell: -cell.high)
+    ordered = sorted(cells, key=lambda cell: -cell.rate)
     head = ("peer", "requests/s", "p50 us", "p99 us", "CPU us", "failed", "others")
     title = f"{model}, {profile} client, {concurrency} in flight"
     return f"{title}\n{columns([head, *map(cell_line, ordered)])}"

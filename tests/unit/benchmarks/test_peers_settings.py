@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.peers.catalogue import CATALOGUE, PEERS
-from benchmarks.peers.environments import pinned_packages, reason, version_of
+from benchmarks.peers.environments import pinned_packages, reason, run, version_of
 from benchmarks.peers.launches import kserve, mlserver, mlserver_batched
 from benchmarks.peers.place import Place
 from benchmarks.peers.starting import free_ports
 from benchmarks.peers.triton import config_text, write_repository
+from benchmarks.processes import BenchmarkError
 from runtime.testing.models import save_mlp
 
 ENVIRONMENTS = sorted({peer.environment for peer in CATALOGUE})
@@ -51,6 +53,12 @@ def test_names_are_unique() -> None:
 def test_a_failed_installation_says_why_without_addresses() -> None:
     output = "Looking in links: somewhere\nERROR: No wheel at https://host/simple/kserve\n"
     assert reason(output) == "No wheel at ..."
+
+
+def test_a_step_that_fails_is_told_by_its_last_error(tmp_path: Path) -> None:
+    script = "print('ERROR: first'); print('ERROR: No matching distribution'); exit(1)"
+    with pytest.raises(BenchmarkError, match=r"^No matching distribution$"):
+        run([sys.executable, "-c", script], tmp_path / "pip.log")
 
 
 def test_free_ports_differ() -> None:
