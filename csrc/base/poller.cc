@@ -27,7 +27,7 @@ int WaitNanos(int epoll, epoll_event* events, int count, Nanos timeout) {
 }  // namespace
 
 bool Poller::Set(int fd, PollSource* source, std::uint32_t events) {
-  if (source->events == events && events != 0) {
+  if (source->events == events) {
     return true;
   }
   epoll_event event{};

@@ -26,8 +26,7 @@ class Poller {
   Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
   [[nodiscard]] bool valid() const { return epoll_.valid(); }
-  // Registers, changes or (events == 0) leaves registered but silent. False: no
-  // descriptors.
+  // Registers or changes. False: it cannot be watched. REQUIRES: events != 0.
   bool Set(int fd, PollSource* source, std::uint32_t events);
   void Remove(int fd, PollSource* source);
   // Waits at most `timeout` (kNever: until something happens).

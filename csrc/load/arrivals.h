@@ -4,11 +4,15 @@
 // does not add up. Poisson: independent exponential gaps of mean 1/rate. The same seed
 // gives the same moments.
 //
+// Invariant: due() never decreases, and a moment can be added to a clock's reading
+// without overflow.
+//
 // Thread safety: none.
 
 #ifndef LEEBOARD_LOAD_ARRIVALS_H_
 #define LEEBOARD_LOAD_ARRIVALS_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -19,9 +23,9 @@ namespace leeboard::load {
 
 class Arrivals {
  public:
-  // REQUIRES: rate > 0.
+  // A rate above one in a nanosecond counts as that. REQUIRES: rate > 0.
   Arrivals(double rate, bool poisson, std::uint64_t seed)
-      : gap_ns_(1e9 / rate), poisson_(poisson), random_(seed) {
+      : gap_ns_(std::max(1e9 / rate, 1.0)), poisson_(poisson), random_(seed) {
     Advance();
   }
 
@@ -36,10 +40,50 @@ class Arrivals {
     } else {
       at_ns_ = static_cast<double>(number_++) * gap_ns_;
     }
-    due_ = at_ns_ < 9e18 ? static_cast<Nanos>(at_ns_) : kNever;
+    due_ = at_ns_ < static_cast<double>(kFar) ? static_cast<Nanos>(at_ns_) : kFar;
+  }
+
+  // Passes over the moments before `until` and returns how many they were. Of a Poisson
+  // process with very many, the number is drawn instead of the moments: walking through
+  // what could not be sent would take longer than the run did.
+  std::uint64_t Skip(Nanos until) {
+    std::uint64_t passed = 0;
+    for (; due_ < until && passed < kWalked; ++passed) {
+      Advance();
+    }
+    if (due_ >= until) {
+      return passed;
+    }
+    return passed + (poisson_ ? DrawUntil(until) : ComputeUntil(until));
   }
 
  private:
+  static constexpr Nanos kFar = Nanos{1} << 62;  // A century and a half.
+  static constexpr std::uint64_t kWalked = 1u << 20;
+
+  // REQUIRES: due_ < until.
+  std::uint64_t DrawUntil(Nanos until) {
+    const double mean = (static_cast<double>(until) - at_ns_) / gap_ns_;
+    std::normal_distribution<double> normal(mean, std::sqrt(mean));
+    const double drawn = std::max(normal(random_), 0.0);
+    at_ns_ = static_cast<double>(until);
+    Advance();
+    return 1 + static_cast<std::uint64_t>(drawn);
+  }
+
+  // REQUIRES: due_ < until.
+  std::uint64_t ComputeUntil(Nanos until) {
+    const std::uint64_t from = number_ - 1;
+    auto to = static_cast<std::uint64_t>(static_cast<double>(until) / gap_ns_);
+    to = std::max(to, number_) - 1;
+    while (static_cast<Nanos>(static_cast<double>(to) * gap_ns_) < until) {
+      ++to;
+    }
+    number_ = to;
+    Advance();
+    return to - from;
+  }
+
   double gap_ns_;
   bool poisson_;
   std::mt19937_64 random_;

@@ -69,6 +69,8 @@ Connection::Connection(UniqueFd socket, ConnectionShared* shared)
   source.connection = this;
   if (session_ == nullptr) {
     End("out of memory");
+  } else {
+    nghttp2_session_set_next_stream_id(session_.get(), shared->first_stream);
   }
   MarkDirty();  // SETTINGS.
 }
@@ -135,35 +137,48 @@ void Connection::Forget(Exchange* exchange) {
 }
 
 void Connection::OnReadable() {
+  if (!is_over_) {
+    Receive();
+  }
+}
+
+// False: there was nothing, or there never will be.
+bool Connection::Receive() {
   std::uint8_t* buffer = shared_->pool.receive_buffer.get();
   const ssize_t n = recv(socket_.get(), buffer, http2::Pool::kReceiveBytes, 0);
   if (n == 0) {
-    return End("the server closed the connection");
+    End("the server closed the connection");
+    return false;
   }
   if (n < 0) {
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
       End(ErrorText(errno));
     }
-    return;
+    return false;
   }
   shared_->bytes_received += static_cast<std::uint64_t>(n);
   const http2::SignedSize used =
       http2::MemRecv(session_.get(), buffer, static_cast<std::size_t>(n));
   if (used < 0) {
-    return End(has_settings_ ? "the server broke HTTP/2"
-                             : "the server does not speak HTTP/2");
-  }
-  if (nghttp2_session_want_write(session_.get()) != 0) {
+    End("out of memory");
+  } else if (nghttp2_session_want_write(session_.get()) != 0) {
     MarkDirty();
-  } else if (nghttp2_session_want_read(session_.get()) == 0) {
-    End("the server said goodbye");
+  } else {
+    EndIfSilent();
+  }
+  return !is_over_;
+}
+
+void Connection::EndIfSilent() {
+  if (nghttp2_session_want_read(session_.get()) == 0 &&
+      nghttp2_session_want_write(session_.get()) == 0) {
+    End(is_draining_    ? "the server said goodbye"
+        : has_settings_ ? "the server broke HTTP/2"
+                        : "the server does not speak HTTP/2");
   }
 }
 
 bool Connection::FillQueue() {
-  if (session_ == nullptr) {
-    return false;
-  }
   while (queue_.unsent_bytes() < kQueueEnough) {
     const std::uint8_t* data = nullptr;
     const std::uint64_t before = queue_.unsent_bytes();
@@ -182,7 +197,9 @@ bool Connection::FillQueue() {
 
 void Connection::Flush() {
   using Sent = http2::SendQueue::Outcome;
-  is_dirty_ = false;
+  if (is_over_) {
+    return;
+  }
   Sent outcome = Sent::kSentAll;
   do {
     if (!FillQueue()) {
@@ -195,8 +212,28 @@ void Connection::Flush() {
   } while (outcome == Sent::kSentAll);
   wants_write_ = outcome == Sent::kBlocked;
   if (outcome == Sent::kBroken) {
-    End(ErrorText(errno));
+    FailToSend(ErrorText(errno));
+  } else {
+    EndIfSilent();
   }
+}
+
+// What the server said before it left still counts.
+void Connection::FailToSend(std::string why) {
+  while (Receive()) {
+  }
+  is_over_ = true;
+  why_ = std::move(why);
+}
+
+Connection* ConnectionShared::TakeDirty() {
+  if (dirty.empty()) {
+    return nullptr;
+  }
+  Connection* connection = dirty.back();
+  dirty.pop_back();
+  connection->is_dirty_ = false;
+  return connection;
 }
 
 void Connection::MarkDirty() {
@@ -222,14 +259,32 @@ void Connection::Abandon() {
   }
 }
 
-void Connection::OnRequestSent(std::int32_t stream) {
-  if (shared_->profile != Profile::kOrdinary) {
+void Connection::OnHeadersSent(std::int32_t stream) {
+  if (shared_->profile == Profile::kOrdinary) {
+    nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, stream,
+                                 kPrefixBytes);
+  }
+}
+
+void Connection::OnBodySent() {
+  if (shared_->profile == Profile::kOrdinary) {
+    nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, 0,
+                                 std::max(uncredited_, kPrefixBytes));
+    uncredited_ = 0;
+  }
+}
+
+// The stream stays open until the request is out, for which a server that has answered
+// may never make room: the call ends here, as it does for gRPC's own clients.
+void Connection::OnAnswered(std::int32_t stream) {
+  Exchange* exchange = Find(stream);
+  if (exchange == nullptr ||
+      exchange->request_at == kPrefixBytes + exchange->request.size()) {
     return;
   }
-  nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, stream, kPrefixBytes);
-  nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, 0,
-                               std::max(uncredited_, kPrefixBytes));
-  uncredited_ = 0;
+  Outcome outcome = exchange->Conclude(NGHTTP2_NO_ERROR);
+  Cancel(exchange);
+  shared_->listener->OnEnded(exchange, std::move(outcome));
 }
 
 void Connection::OnData(Exchange* exchange, std::span<const std::uint8_t> bytes) {

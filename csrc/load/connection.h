@@ -5,10 +5,13 @@
 // connections behaves so. `ordinary`: the traffic of a grpc-core client, as traced from
 // grpc-core 29 and 1.51 of its C++ library: each request leaves in a send of its own,
 // as HEADERS, a WINDOW_UPDATE of 5 for its stream, DATA, and a WINDOW_UPDATE for the
-// connection with what was received meanwhile; windows of 4 MiB; a PING after data that
-// arrives, ever more rarely (grpc-core's bandwidth probe).
+// connection with what was received meanwhile (5 at least); windows of 4 MiB; a PING
+// after data that arrives, ever more rarely (grpc-core's bandwidth probe).
 //
 // Thread safety: none; the generator's thread owns it.
+//
+// Invariant: an exchange is in live_ of exactly the connection that it names, and its
+// end is heard once or, after Cancel, never.
 
 #ifndef LEEBOARD_LOAD_CONNECTION_H_
 #define LEEBOARD_LOAD_CONNECTION_H_
@@ -69,11 +72,15 @@ struct ConnectionSource : PollSource {
 };
 
 struct ConnectionShared {
+  // The next connection with something to flush; null when there is none.
+  [[nodiscard]] Connection* TakeDirty();
+
   Profile profile = Profile::kPacked;
   const RequestHead* head = nullptr;
   ExchangeListener* listener = nullptr;
   http2::Pool pool;
-  std::vector<Connection*> dirty;  // Something was queued since the last Flush.
+  std::int32_t first_stream = 1;  // Higher in tests of what happens at the last one.
+  std::vector<Connection*> dirty;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
 };
@@ -108,7 +115,7 @@ class Connection {
 
   // Reads what has arrived.
   void OnReadable();
-  // Sends what is queued until the socket would block.
+  // Sends what is queued until the socket would block. Exchanges may end in it.
   void Flush();
   [[nodiscard]] bool wants_write() const { return wants_write_; }
   // Nothing more will happen here: call Abandon, then destroy it.
@@ -122,7 +129,10 @@ class Connection {
   void OnSettings() { has_settings_ = true; }
   void OnGoAway() { is_draining_ = true; }
   [[nodiscard]] bool has_settings() const { return has_settings_; }
-  void OnRequestSent(std::int32_t stream);
+  void OnHeadersSent(std::int32_t stream);
+  void OnBodySent();
+  // The server has said everything on this stream.
+  void OnAnswered(std::int32_t stream);
   void OnData(Exchange* exchange, std::span<const std::uint8_t> bytes);
   void OnStreamClosed(std::int32_t stream, std::uint32_t error_code);
   void SendLargeData(Exchange* exchange, const std::uint8_t* frame_header,
@@ -134,7 +144,13 @@ class Connection {
     void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
   };
 
+  friend struct ConnectionShared;
+
   void ProbeBandwidth(Nanos now);
+  bool Receive();
+  void FailToSend(std::string why);
+  // Ends it when neither side has anything left to say.
+  void EndIfSilent();
   void Forget(Exchange* exchange);
   [[nodiscard]] bool FillQueue();
   void MarkDirty();
@@ -152,7 +168,7 @@ class Connection {
   bool got_data_ = false;
   bool has_settings_ = false;
   bool is_draining_ = false;
-  bool is_dirty_ = false;
+  bool is_dirty_ = false;    // In shared_->dirty, once.
   bool wants_write_ = true;  // Until it is connected.
   bool is_over_ = false;
   std::string why_;

@@ -43,7 +43,7 @@ struct Exchange {
   // Of the generator.
   std::size_t message = 0;  // Which of the prepared messages.
   Nanos due = 0;            // When it should have left.
-  Nanos sent = 0;
+  Nanos sent = 0;           // When it first did.
   int attempts = 0;
   Exchange* older = nullptr;  // In the order of sending, for time limits.
   Exchange* newer = nullptr;

@@ -11,8 +11,9 @@ namespace {
 
 constexpr Nanos kMillisecond = 1'000'000;
 constexpr Nanos kSecond = 1'000'000'000;
-// A run ends when no connection is open for so long.
-constexpr Nanos kGiveUp = 5 * kSecond;
+// Longer times are as good, and sums of a few of them do not overflow.
+constexpr Nanos kLongest = Nanos{1} << 61;
+constexpr Nanos kLongestWait = 3'600 * kSecond;
 
 Nanos ThreadCpu() {
   timespec used{};
@@ -30,11 +31,20 @@ std::string TimeoutText(const LoadOptions& options) {
                           : std::to_string(options.timeout / kSecond) + "S";
 }
 
+LoadOptions Bounded(LoadOptions options) {
+  for (Nanos* time :
+       {&options.warmup, &options.duration, &options.timeout, &options.connect_timeout,
+        &options.backlog_grace, &options.give_up}) {
+    *time = std::clamp<Nanos>(*time, 0, kLongest);
+  }
+  return options;
+}
+
 }  // namespace
 
 Generator::Generator(LoadOptions options, std::vector<std::string> messages,
                      std::vector<Golden> goldens)
-    : options_(std::move(options)),
+    : options_(Bounded(std::move(options))),
       messages_(std::move(messages)),
       goldens_(std::move(goldens)),
       head_(options_.authority, options_.method, TimeoutText(options_),
@@ -55,11 +65,18 @@ Generator::~Generator() {
   }
   for (Lane& lane : lanes_) {
     lane.connection.reset();
-    lane.leaving.reset();
+    lane.leaving.clear();
   }
 }
 
 Status Generator::Start() {
+  if (thread_.joinable() || phase() != Phase::kConnecting) {
+    return Status::InvalidArgument("the generator was started before");
+  }
+  if (messages_.empty() || options_.in_flight == 0 || options_.connections == 0 ||
+      (!goldens_.empty() && goldens_.size() != messages_.size())) {
+    return Status::InvalidArgument("nothing to send, or nothing to send it by");
+  }
   if (Status status = Connect(); !status.ok()) {
     phase_.store(Phase::kOver, std::memory_order_release);
     return status;
@@ -78,7 +95,7 @@ void Generator::Stop() {
 
 bool Generator::Wait(Nanos timeout) {
   std::unique_lock lock(mu_);
-  return over_.wait_for(lock, std::chrono::nanoseconds(timeout),
+  return over_.wait_for(lock, std::chrono::nanoseconds(std::min(timeout, kLongestWait)),
                         [this] { return phase() == Phase::kOver; });
 }
 
@@ -117,9 +134,9 @@ void Generator::RunOnce() {
   }
   Maintain(began);
   const std::uint64_t sent_before = tally_.totals().sent.get();
+  ExpireOld(began);
   SendDue(began);
   FlushDirty();
-  ExpireOld(began);
   const Nanos timeout = SleepFor(MonotonicNow());
   const std::uint64_t received_before = shared_.bytes_received;
   Await(timeout);
@@ -151,7 +168,7 @@ void Generator::EnterPhase(Phase phase, Nanos now) {
 
 void Generator::AdvancePhase(Nanos now) {
   const bool is_stopped = stop_.load(std::memory_order_acquire);
-  const bool is_lost = down_since_ != 0 && now - down_since_ > kGiveUp;
+  const bool is_lost = down_since_ != 0 && now - down_since_ > options_.give_up;
   if (phase() == Phase::kWarmup) {
     const bool by_count = options_.warmup_requests > 0;
     const Nanos begin = by_count ? now : began_ + options_.warmup;
@@ -191,7 +208,7 @@ void Generator::FinishMeasuring(Nanos end, End why) {
   tally_.EndMeasuring(end);
   cpu_end_ = ThreadCpu();
   end_ = why;
-  drain_end_ = end + kBacklogGrace + options_.timeout;
+  drain_end_ = end + options_.backlog_grace + options_.timeout;
   EnterPhase(Phase::kDraining, end);
 }
 
@@ -200,7 +217,7 @@ bool Generator::IsDrained(Nanos now) const {
     return false;
   }
   return !arrivals_ || began_ + arrivals_->due() >= measure_end_ ||
-         now >= measure_end_ + kBacklogGrace;
+         now >= measure_end_ + options_.backlog_grace;
 }
 
 void Generator::ExpireOld(Nanos now) {
@@ -210,6 +227,23 @@ void Generator::ExpireOld(Nanos now) {
     exchange->connection->Cancel(exchange);
     Unlink(exchange);
     Finish(exchange, {kStatusDeadlineExceeded, kText, false}, now);
+  }
+  ExpireAgain(now);
+}
+
+// What waits for its second chance must not wait longer than the rest.
+void Generator::ExpireAgain(Nanos now) {
+  for (std::size_t left = again_.size(); left > 0; --left) {
+    Exchange* exchange = again_.front();
+    again_.pop_front();
+    if (is_failing_) {
+      Finish(exchange, {kStatusUnavailable, "no connection to the server", false}, now);
+    } else if (now - exchange->sent >= options_.timeout) {
+      Finish(exchange, {kStatusDeadlineExceeded, "refused, and no room since", false},
+             now);
+    } else {
+      again_.push_back(exchange);
+    }
   }
 }
 
@@ -230,20 +264,29 @@ void Generator::Finish(Exchange* exchange, const Outcome& outcome, Nanos now) {
     wrong =
         !check_.Matches({reply, exchange->reply.size()}, goldens_[exchange->message]);
   }
-  tally_.OnEnding({outcome.status, wrong, exchange->due, now, &outcome.text});
   exchange->attempts = 0;
   idle_.push_back(exchange);
+  Count({outcome.status, wrong, exchange->due, now, &outcome.text});
+}
+
+void Generator::Count(const Ending& ending) {
+  tally_.OnEnding(ending);
   if (options_.requests > 0 && phase() == Phase::kMeasuring &&
       tally_.answered_within() >= options_.requests) {
-    FinishMeasuring(now, End::kCount);
+    FinishMeasuring(ending.now, End::kCount);
   }
 }
 
+// Behind those that first left before it: one that is sent again keeps its time limit.
 void Generator::Append(Exchange* exchange) {
-  exchange->older = newest_;
-  exchange->newer = nullptr;
-  (newest_ == nullptr ? oldest_ : newest_->newer) = exchange;
-  newest_ = exchange;
+  Exchange* older = newest_;
+  while (older != nullptr && older->sent > exchange->sent) {
+    older = older->older;
+  }
+  exchange->older = older;
+  exchange->newer = older == nullptr ? oldest_ : older->newer;
+  (older == nullptr ? oldest_ : older->newer) = exchange;
+  (exchange->newer == nullptr ? newest_ : exchange->newer->older) = exchange;
 }
 
 void Generator::Unlink(Exchange* exchange) {
@@ -270,12 +313,8 @@ void Generator::CountUnsent() {
   if (!arrivals_) {
     return;
   }
-  std::uint64_t unsent = 0;
-  while (began_ + arrivals_->due() < measure_end_) {
-    unsent += began_ + arrivals_->due() >= measure_begin_ ? 1 : 0;
-    arrivals_->Advance();
-  }
-  tally_.OnUnsent(unsent);
+  arrivals_->Skip(measure_begin_ - began_);
+  tally_.OnUnsent(arrivals_->Skip(measure_end_ - began_));
 }
 
 }  // namespace leeboard::load

@@ -6,7 +6,7 @@
 // "coordinated omission"). Closed loop: a fixed number of requests is kept in flight.
 //
 // A run is warm-up, measured part, then a wait for what is still in flight. Errors are
-// counted and never end a run; only the loss of every connection for kGiveUp does. A
+// counted and never end a run; only the loss of every connection for `give_up` does. A
 // refused stream, or one that the server has not seen (GOAWAY), is asked again once, as
 // gRPC clients do.
 //
@@ -55,26 +55,25 @@ struct LoadOptions {
   Nanos timeout = 0;
   bool tells_deadline = false;
   Nanos connect_timeout = 0;
+  // Requests that were due in time and could not leave are tried for so long after.
+  Nanos backlog_grace = 2'000'000'000;
+  Nanos give_up = 5'000'000'000;  // Without a connection for so long, it is over.
   Profile profile = Profile::kPacked;
 };
 
 enum class Phase : std::uint8_t { kConnecting, kWarmup, kMeasuring, kDraining, kOver };
 enum class End : std::uint8_t { kTime, kCount, kStopped, kLost };
 
-// Requests that were due in time and could not leave are tried for so long after.
-inline constexpr Nanos kBacklogGrace = 2'000'000'000;
-
 class Generator final : public ExchangeListener {
  public:
-  // `goldens` is empty or has one entry for each message. REQUIRES: messages is not
-  // empty, in_flight > 0, connections > 0.
+  // `goldens` is empty or has one entry for each message.
   Generator(LoadOptions options, std::vector<std::string> messages,
             std::vector<Golden> goldens);
   ~Generator();
   Generator(const Generator&) = delete;
   Generator& operator=(const Generator&) = delete;
 
-  // Connects, within connect_timeout, then starts the thread.
+  // Connects, within connect_timeout, then starts the thread. Once.
   Status Start();
   // Ends the measured part now and does not wait for what is in flight.
   void Stop();
@@ -88,6 +87,8 @@ class Generator final : public ExchangeListener {
   [[nodiscard]] std::uint64_t in_flight() const;
 
   [[nodiscard]] End ended() const { return end_; }
+  // When the warm-up began: the moment that arrivals count from.
+  [[nodiscard]] Nanos began() const { return began_; }
   [[nodiscard]] Nanos measured() const { return measure_end_ - measure_begin_; }
   // Share of the measured part in which the thread was not waiting.
   [[nodiscard]] double busy_share() const;
@@ -104,15 +105,14 @@ class Generator final : public ExchangeListener {
   // A place for a connection; empty while it is down.
   struct Lane {
     std::unique_ptr<Connection> connection;
-    std::unique_ptr<Connection> leaving;  // Finishing what it has after GOAWAY.
+    std::vector<std::unique_ptr<Connection>> leaving;  // Finishing after GOAWAY.
     Nanos opened_at = 0;
     Nanos retry_at = 0;
-    Nanos retry_gap = 0;
+    Nanos retry_gap = 0;  // Above 0 while the last attempt is one that failed.
   };
 
   // lanes.cc
   Status Connect();
-  // True when every connection is open; a Status when one cannot be.
   Status AwaitOpen(Nanos until);
   Status OpenLane(Lane* lane, Nanos now);
   void LoseConnection(Lane* lane, Nanos now);
@@ -120,7 +120,7 @@ class Generator final : public ExchangeListener {
   void MaintainLane(Lane* lane, Nanos now);
   void Register(Connection* connection);
   Connection* NextWithRoom();
-  [[nodiscard]] bool AnyOpen() const;
+  [[nodiscard]] bool AnyUseful() const;
   void Await(Nanos timeout);
   void FlushDirty();
   void FlushOne(Connection* connection);
@@ -134,6 +134,8 @@ class Generator final : public ExchangeListener {
   void ExpireOld(Nanos now);
   // Counts how an exchange ended and makes it idle.
   void Finish(Exchange* exchange, const Outcome& outcome, Nanos now);
+  void Count(const Ending& ending);
+  void ExpireAgain(Nanos now);
   void Append(Exchange* exchange);
   void Unlink(Exchange* exchange);
   void AbandonRest(Nanos now);

@@ -11,6 +11,8 @@ namespace {
 constexpr Nanos kMillisecond = 1'000'000;
 constexpr Nanos kFirstRetryGap = 100 * kMillisecond;
 constexpr Nanos kLastRetryGap = 1'000 * kMillisecond;
+// How often Stop is looked for while connections are made.
+constexpr Nanos kLook = 50 * kMillisecond;
 
 }  // namespace
 
@@ -25,24 +27,29 @@ Status Generator::Connect() {
 }
 
 Status Generator::AwaitOpen(Nanos until) {
-  const auto is_open = [](const Lane& lane) { return lane.connection->is_open(); };
-  while (!std::all_of(lanes_.begin(), lanes_.end(), is_open)) {
+  for (;;) {
     FlushDirty();
-    const Nanos now = MonotonicNow();
-    if (now >= until) {
-      const auto open = std::count_if(lanes_.begin(), lanes_.end(), is_open);
-      return Status::Unavailable(
-          "it did not answer in time (connections made: " + std::to_string(open) +
-          " of " + std::to_string(lanes_.size()) + ")");
-    }
-    Await(until - now);
+    std::size_t open = 0;
     for (const Lane& lane : lanes_) {
       if (lane.connection->is_over()) {
         return Status::Unavailable(lane.connection->why());
       }
+      open += lane.connection->is_open() ? 1 : 0;
     }
+    if (open == lanes_.size()) {
+      return {};
+    }
+    if (stop_.load(std::memory_order_acquire)) {
+      return Status::Unavailable("it was stopped before it was connected");
+    }
+    const Nanos now = MonotonicNow();
+    if (now >= until) {
+      return Status::Unavailable(
+          "it did not answer in time (connections made: " + std::to_string(open) +
+          " of " + std::to_string(lanes_.size()) + ")");
+    }
+    Await(std::min(until - now, kLook));
   }
-  return {};
 }
 
 Status Generator::OpenLane(Lane* lane, Nanos now) {
@@ -77,24 +84,30 @@ void Generator::LoseConnection(Lane* lane, Nanos now) {
 }
 
 void Generator::MaintainLane(Lane* lane, Nanos now) {
-  if (lane->leaving != nullptr &&
-      (lane->leaving->is_over() || lane->leaving->in_flight() == 0)) {
-    poller_.Remove(lane->leaving->fd(), &lane->leaving->source);
-    lane->leaving->Abandon();
-    lane->leaving.reset();
-  }
-  if (lane->connection != nullptr) {
-    const bool is_late = !lane->connection->has_settings() &&
-                         now - lane->opened_at > options_.connect_timeout;
-    if (lane->connection->is_over() || is_late) {
+  if (Connection* connection = lane->connection.get(); connection != nullptr) {
+    const bool is_late =
+        !connection->has_settings() && now - lane->opened_at > options_.connect_timeout;
+    if (connection->is_draining()) {
+      // Another one at once, unless the server turns every connection away.
+      lane->retry_at = std::max(now, lane->opened_at + kFirstRetryGap);
+      lane->retry_gap = 0;
+      lane->leaving.push_back(std::move(lane->connection));
+    } else if (connection->is_over() || is_late) {
       LoseConnection(lane, now);
-    } else if (lane->connection->is_draining() && lane->leaving == nullptr) {
-      lane->leaving = std::move(lane->connection);
-      lane->retry_at = now;
     }
   }
+  std::erase_if(lane->leaving, [this](const std::unique_ptr<Connection>& leaving) {
+    const bool is_done = leaving->is_over() || leaving->in_flight() == 0;
+    if (is_done) {
+      connections_lost_ += leaving->in_flight() > 0 ? 1 : 0;
+      poller_.Remove(leaving->fd(), &leaving->source);
+      leaving->Abandon();
+    }
+    return is_done;
+  });
   if (lane->connection == nullptr && now >= lane->retry_at &&
       !OpenLane(lane, now).ok()) {
+    lane->retry_gap = kLastRetryGap;
     lane->retry_at = now + kLastRetryGap;
   }
 }
@@ -104,18 +117,21 @@ void Generator::Maintain(Nanos now) {
     MaintainLane(&lane, now);
   }
   is_failing_ = std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
-    return lane.connection == nullptr;
+    return lane.connection == nullptr && lane.retry_gap > 0;
   });
-  if (AnyOpen()) {
+  if (AnyUseful()) {
     down_since_ = 0;
   } else if (down_since_ == 0) {
     down_since_ = now;
   }
 }
 
-bool Generator::AnyOpen() const {
+// A server that takes no request and owes no answer is as good as gone.
+bool Generator::AnyUseful() const {
   return std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
-    return lane.connection != nullptr && lane.connection->is_open();
+    return !lane.leaving.empty() ||
+           (lane.connection != nullptr && lane.connection->is_open() &&
+            (lane.connection->has_room() || lane.connection->in_flight() > 0));
   });
 }
 
@@ -153,10 +169,7 @@ void Generator::FlushOne(Connection* connection) {
 }
 
 void Generator::FlushDirty() {
-  // A flush marks nothing dirty, but is asked again until that is certain.
-  while (!shared_.dirty.empty()) {
-    Connection* connection = shared_.dirty.back();
-    shared_.dirty.pop_back();
+  while (Connection* connection = shared_.TakeDirty()) {
     FlushOne(connection);
   }
 }

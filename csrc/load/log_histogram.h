@@ -3,7 +3,9 @@
 // Values up to 255 have a bucket each; above, every power of two is cut into 128 equal
 // parts, so a bucket is at most 1/128 of its values wide and its middle is at most
 // 0.4 % away from them. (The layout is that of G. Tene's HdrHistogram with two
-// significant digits.) Merging and subtracting are exact.
+// significant digits.)
+//
+// Invariant: count() is the sum of all buckets.
 //
 // Thread safety: none.
 

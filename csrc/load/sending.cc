@@ -27,6 +27,7 @@ void Generator::SendDue(Nanos now) {
     again_.pop_front();
     if (!Send(exchange)) {
       again_.push_front(exchange);
+      was_held_ = true;
       return;
     }
   }
@@ -58,7 +59,7 @@ void Generator::SendClosed() {
 void Generator::SendOpen(Nanos now) {
   const bool is_draining = phase() == Phase::kDraining;
   const Nanos until = is_draining ? std::min(now, measure_end_ - 1) : now;
-  if (is_draining && now >= measure_end_ + kBacklogGrace) {
+  if (is_draining && now >= measure_end_ + options_.backlog_grace) {
     return;
   }
   for (std::size_t sent = 0; sent < kMostInOnePass; ++sent) {
@@ -93,8 +94,8 @@ void Generator::SendOpen(Nanos now) {
 void Generator::FailUnsent(Nanos due) {
   static const std::string kText = "no connection to the server";
   arrivals_->Advance();
-  tally_.OnSent(due, due, true);
-  tally_.OnEnding({kStatusUnavailable, false, due, MonotonicNow(), &kText});
+  tally_.OnFailedUnsent();
+  Count({kStatusUnavailable, false, due, MonotonicNow(), &kText});
 }
 
 Exchange* Generator::TakeIdle() {
@@ -122,11 +123,13 @@ bool Generator::Send(Exchange* exchange) {
   exchange->request = {reinterpret_cast<const std::uint8_t*>(message.data()),
                        message.size()};
   exchange->keeps_reply = !goldens_.empty();
-  exchange->sent = MonotonicNow();
-  if (!connection->Start(exchange, exchange->sent)) {
+  const Nanos now = MonotonicNow();
+  if (!connection->Start(exchange, now)) {
     return false;
   }
-  ++exchange->attempts;
+  if (exchange->attempts++ == 0) {
+    exchange->sent = now;
+  }
   Append(exchange);
   if (options_.profile == Profile::kOrdinary) {
     FlushOne(connection);

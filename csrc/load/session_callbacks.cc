@@ -50,6 +50,9 @@ int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
     From(user_data)->OnSettings();
   } else if (frame->hd.type == NGHTTP2_GOAWAY) {
     From(user_data)->OnGoAway();
+  } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+    From(user_data)->OnAnswered(frame->hd.stream_id);
   }
   return 0;
 }
@@ -57,7 +60,10 @@ int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
 int OnFrameSent(nghttp2_session* /*session*/, const nghttp2_frame* frame,
                 void* user_data) {
   if (frame->hd.type == NGHTTP2_HEADERS) {
-    From(user_data)->OnRequestSent(frame->hd.stream_id);
+    From(user_data)->OnHeadersSent(frame->hd.stream_id);
+  } else if (frame->hd.type == NGHTTP2_DATA &&
+             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+    From(user_data)->OnBodySent();
   }
   return 0;
 }

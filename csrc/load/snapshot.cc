@@ -16,6 +16,7 @@ std::map<std::string, std::uint64_t> CountsOf(const Generator& generator) {
       {"held_back", tally.held_back()},
       {"answered", tally.answered_within()},
       {"answered_ok", tally.ok_within()},
+      {"began_ns", static_cast<std::uint64_t>(generator.began())},
       {"cpu_ns", static_cast<std::uint64_t>(generator.cpu())},
       {"connections_lost", generator.connections_lost()},
       {"retried", generator.retried()},

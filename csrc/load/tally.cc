@@ -67,6 +67,12 @@ void Tally::Tick(Nanos now) {
   }
 }
 
+void Tally::Finish() {
+  if (this_second_.count() + failed_this_second_ > 0) {
+    CloseSecond(second_ends_);
+  }
+}
+
 void Tally::CloseSecond(Nanos now) {
   Second second;
   second.second = begin_ == kNever ? -1 : (now - begin_) / kSecond - 1;

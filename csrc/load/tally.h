@@ -51,7 +51,8 @@ struct Ending {
 
 class Tally {
  public:
-  // The measured part is [begin, end); the end may be moved forward later.
+  // The measured part is [begin, end); the end may be moved later, never to before
+  // what was counted.
   void BeginMeasuring(Nanos at);
   void EndMeasuring(Nanos at) { end_ = at; }
   [[nodiscard]] bool is_measured(Nanos due) const {
@@ -59,13 +60,15 @@ class Tally {
   }
 
   void OnSent(Nanos due, Nanos now, bool was_held);
+  // A request that failed before it could leave; OnEnding follows.
+  void OnFailedUnsent() { totals_.sent.Add(); }
   void OnEnding(const Ending& ending);
   // A request that was due within the measured part and never left.
   void OnUnsent(std::uint64_t count) { unsent_ += count; }
   // Closes seconds that are over; call it at least once a second.
   void Tick(Nanos now);
-  // Closes the last second, whole or not.
-  void Finish() { CloseSecond(second_ends_); }
+  // Closes the last second, which is not a whole one, if it has anything.
+  void Finish();
 
   [[nodiscard]] const Totals& totals() const { return totals_; }
   [[nodiscard]] Second last_second() const;

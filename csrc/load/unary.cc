@@ -9,6 +9,8 @@
 namespace leeboard::load {
 namespace {
 
+constexpr Nanos kLongest = Nanos{1} << 61;  // A sum with it does not overflow.
+
 class OneCall final : public ExchangeListener {
  public:
   explicit OneCall(const LoadOptions& options)
@@ -58,16 +60,17 @@ class OneCall final : public ExchangeListener {
  private:
   template <typename Done>
   void Pump(Nanos limit, Done done) {
-    const Nanos until = MonotonicNow() + limit;
-    while (!done() && !connection_->is_over()) {
+    const Nanos until = MonotonicNow() + std::min(limit, kLongest);
+    for (;;) {
+      while (shared_.TakeDirty() != nullptr) {
+      }
       connection_->Flush();
-      shared_.dirty.clear();
-      const std::uint32_t write = connection_->wants_write() ? EPOLLOUT : 0U;
-      poller_.Set(connection_->fd(), &connection_->source, EPOLLIN | write);
       const Nanos now = MonotonicNow();
-      if (now >= until) {
+      if (done() || connection_->is_over() || now >= until) {
         return;
       }
+      const std::uint32_t write = connection_->wants_write() ? EPOLLOUT : 0U;
+      poller_.Set(connection_->fd(), &connection_->source, EPOLLIN | write);
       for (const epoll_event& event : poller_.Wait(until - now)) {
         if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
           connection_->OnReadable();

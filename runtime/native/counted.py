@@ -46,6 +46,7 @@ class Result(TypedDict):
     `held_back` were kept by in_flight or the server's limit on streams.
     `histogram` has pairs of a bucket's upper bound in nanoseconds and its count.
     `busy_share` is the part of the measured time in which the thread was not waiting.
+    `began_ns` is when the first request could be due, on Python's time.monotonic_ns.
     `ended` is time, count, stopped (by `stop`) or lost (no connection for too long).
     """
 
@@ -64,6 +65,7 @@ class Result(TypedDict):
     histogram: list[tuple[int, int]]
     series: list[Second]
     busy_share: float
+    began_ns: int
     cpu_ns: int
     connections_lost: int
     retried: int

@@ -18,6 +18,9 @@ cdef extern from "load/log_histogram.h" namespace "leeboard::load" nogil:
     cdef cppclass LogHistogram:
         pass
 
+cdef extern from "wire/infer_request.h" namespace "leeboard::wire" nogil:
+    const size_t kMaxDims
+
 cdef extern from "load/golden.h" namespace "leeboard::load" nogil:
     cdef cppclass GoldenOutput:
         string name

@@ -11,7 +11,7 @@ from libcpp.vector cimport vector
 
 from runtime.native.load cimport (
     ORDINARY, PACKED, BucketsOf, CallOnce, CGenerator, CountsOf, ErrorsOf, FiguresOf,
-    GoldenOutput, LoadOptions, Outcome, Tally, WordsOf,
+    GoldenOutput, LoadOptions, Outcome, Tally, WordsOf, kMaxDims,
 )
 from runtime.native.status cimport check
 from runtime.native.wire cimport DTypeFromName, Status, string_view
@@ -51,6 +51,8 @@ cdef GoldenOutput to_golden(output) except *:
     cdef GoldenOutput golden
     name, datatype, dims, raw, relative, absolute = output
     cdef bytes dtype = datatype.encode()
+    if len(dims) > <Py_ssize_t>kMaxDims:
+        raise ValueError(f"{name} has more than {kMaxDims} dimensions")
     golden.name = name.encode()
     golden.dtype = DTypeFromName(string_view(<const char*>dtype, len(dtype)))
     golden.shape.rank = len(dims)
