@@ -180,7 +180,8 @@ TEST(TroubleTest, ABrokenConnectionLeavesTheOthersAlone) {
   options.connections = 4;
   const auto generator = Finished(options);
   EXPECT_EQ(generator->connections_lost(), 1u);
-  EXPECT_LE(generator->tally().errors(kStatusUnavailable), 10u);
+  // Of 80 requests it had every fourth.
+  EXPECT_LE(generator->tally().errors(kStatusUnavailable), 25u);
   EXPECT_EQ(generator->tally().held_back(), 0u);
 }
 
