@@ -135,13 +135,16 @@ def measure_all(run: Run) -> None:
 
 
 def finish(run: Run, is_full: bool) -> None:
-    """Print the table, draw the plot, and renew the latest results after a full run."""
+    """Print the table, renew the latest results after a full run, and draw the plot."""
     folder = run.path.parent
     print(text_of(run.findings))
-    draw(run.findings.cells, folder / PLOT)
+    print(f"results: {run.path}")
     if is_full:
         write_json(folder / LATEST, run.content())
-    print(f"results: {run.path}")
+    try:
+        draw(run.findings.cells, folder / PLOT)
+    except ImportError:
+        print("no plot: matplotlib is missing; the extra `plot` brings it", file=sys.stderr)
 
 
 def read_arguments() -> argparse.Namespace:

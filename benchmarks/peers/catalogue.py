@@ -29,7 +29,8 @@ TRITON_PAGES = (
 )
 MLSERVER_SETTINGS = (
     "custom runtime with ONNX Runtime; debug and metrics off; largest gRPC message 64 MiB; "
-    "no pool of workers (parallel_workers 0): it serves to use more processors than one; "
+    "no pool of workers (parallel_workers 0): it is for more processors than one, and on "
+    "one it halves the rate; "
 )
 MLSERVER_PAGES = (
     "MLServer user guide, Parallel Inference: "
