@@ -42,6 +42,7 @@ class RequestHead {
   // `timeout` is a grpc-timeout value, or empty.
   RequestHead(std::string authority, std::string path, std::string timeout,
               std::vector<std::pair<std::string, std::string>> extra);
+  ~RequestHead() = default;
   RequestHead(const RequestHead&) = delete;
   RequestHead& operator=(const RequestHead&) = delete;
 

@@ -143,7 +143,7 @@ class Generator final : public ExchangeListener {
   // sending.cc
   void SendDue(Nanos now);
   void SendClosed();
-  void SendOpen(Nanos now);
+  void SendOpen(Arrivals* arrivals, Nanos now);
   void FailUnsent(Nanos due);
   // One that is not in flight; null when in_flight are.
   Exchange* TakeIdle();

@@ -70,7 +70,8 @@ class LogHistogram {
   [[nodiscard]] std::uint64_t bucket(std::size_t i) const { return buckets_[i]; }
 
   static std::size_t IndexOf(std::uint64_t value) {
-    const int above = std::bit_width(value | (kParts - 1)) - kPartBits;
+    const int above =
+        static_cast<int>(std::bit_width(value | (kParts - 1))) - kPartBits;
     return (static_cast<std::size_t>(above) << kPartBits) +
            static_cast<std::size_t>(value >>
                                     static_cast<unsigned>(std::max(above - 1, 0))) -

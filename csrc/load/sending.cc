@@ -32,7 +32,7 @@ void Generator::SendDue(Nanos now) {
     }
   }
   if (arrivals_) {
-    SendOpen(now);
+    SendOpen(&*arrivals_, now);
   } else if (phase() != Phase::kDraining) {
     was_held_ = false;
     SendClosed();
@@ -56,19 +56,20 @@ void Generator::SendClosed() {
   has_more_ = true;
 }
 
-void Generator::SendOpen(Nanos now) {
+void Generator::SendOpen(Arrivals* arrivals, Nanos now) {
   const bool is_draining = phase() == Phase::kDraining;
   const Nanos until = is_draining ? std::min(now, measure_end_ - 1) : now;
   if (is_draining && now >= measure_end_ + options_.backlog_grace) {
     return;
   }
   for (std::size_t sent = 0; sent < kMostInOnePass; ++sent) {
-    const Nanos due = began_ + arrivals_->due();
+    const Nanos due = began_ + arrivals->due();
     if (due > until) {
       was_held_ = false;  // Caught up.
       return;
     }
     if (is_failing_) {
+      arrivals->Advance();
       FailUnsent(due);
       continue;
     }
@@ -83,7 +84,7 @@ void Generator::SendOpen(Nanos now) {
       was_held_ = true;
       return;
     }
-    arrivals_->Advance();
+    arrivals->Advance();
     tally_.OnSent(due, exchange->sent, was_held_);
   }
   has_more_ = true;
@@ -93,7 +94,6 @@ void Generator::SendOpen(Nanos now) {
 // clients that do not wait for readiness.
 void Generator::FailUnsent(Nanos due) {
   static const std::string kText = "no connection to the server";
-  arrivals_->Advance();
   tally_.OnFailedUnsent();
   Count({kStatusUnavailable, false, due, MonotonicNow(), &kText});
 }
