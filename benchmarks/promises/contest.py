@@ -38,11 +38,6 @@ def packed(bench: Bench, server: Server, question: Question) -> Client:
     return generator(server, question, closed_loop(bench, "packed"))
 
 
-def ordinary(bench: Bench, server: Server, question: Question) -> Client:
-    """Return our generator as a client that writes one request after the other."""
-    return generator(server, question, closed_loop(bench, "ordinary"))
-
-
 def grpc_client(shape: Shape) -> ClientFor:
     """Return what makes grpc-core clients of one shape."""
 
