@@ -53,8 +53,10 @@ TEST(GeneratorTest, AnOpenLoopSendsEveryRequestThatIsDueOnce) {
 }
 
 TEST(GeneratorTest, AnOpenLoopDoesNotWaitForAnswers) {
-  ScriptedServer server(Always({.delay = 300 * kMs}));
-  const auto generator = Finished(OpenLoop(server.port(), 200.0));
+  ScriptedServer server(Always({.delay = 200 * kMs}));
+  LoadOptions options = OpenLoop(server.port(), 400.0);
+  options.duration = 100 * kMs;
+  const auto generator = Finished(options);
   EXPECT_EQ(server.log().most_open, 40u);
   EXPECT_EQ(generator->tally().ok(), 40u);
   EXPECT_EQ(generator->tally().held_back(), 0u);
@@ -97,7 +99,7 @@ TEST(GeneratorTest, WhenInFlightIsUsedUpTheRestIsHeldBackAndStillCharged) {
 }
 
 TEST(GeneratorTest, WhatCannotLeaveInTimeIsUnsent) {
-  ScriptedServer server(Always({.delay = 500 * kMs}));
+  ScriptedServer server(Always({.delay = 250 * kMs}));
   LoadOptions options = OpenLoop(server.port(), 1000.0);
   options.in_flight = 2;
   options.duration = 100 * kMs;

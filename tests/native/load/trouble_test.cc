@@ -120,7 +120,7 @@ TEST(TroubleTest, AfterGoawayTheWorkGoesOnElsewhereWithoutAFailure) {
     LoadOptions options = OptionsFor(server.port());
     options.rate = rate;
     options.in_flight = 40;
-    options.duration = 400 * kMs;
+    options.duration = 250 * kMs;
     const auto generator = Finished(options);
     EXPECT_TRUE(ErrorsOf(generator->tally()).empty());
     EXPECT_EQ(generator->tally().unsent(), 0u);
@@ -131,8 +131,8 @@ TEST(TroubleTest, AfterGoawayTheWorkGoesOnElsewhereWithoutAFailure) {
 
 TEST(TroubleTest, AGoawayWhileNothingIsInFlightIsNoLoss) {
   ScriptedServer server(Always({}));
-  LoadOptions options = OpenLoop(server.port(), 10.0);
-  options.duration = 400 * kMs;
+  LoadOptions options = OpenLoop(server.port(), 20.0);
+  options.duration = 200 * kMs;
   Generator generator(options, {"ask"}, {});
   ASSERT_TRUE(generator.Start().ok());
   ASSERT_TRUE(server.Saw([](const ServerLog& log) {
@@ -162,7 +162,7 @@ TEST(TroubleTest, AConnectionThatBreaksFailsWhatItCarriedAndIsMadeAgain) {
     });
     LoadOptions options = OptionsFor(server.port());
     options.rate = rate;
-    options.duration = 500 * kMs;
+    options.duration = 350 * kMs;
     const auto generator = Finished(options);
     EXPECT_EQ(generator->connections_lost(), 1u);
     EXPECT_GE(generator->tally().errors(kStatusUnavailable), 1u);
@@ -190,7 +190,7 @@ TEST(TroubleTest, GarbageInMidRunIsALostConnection) {
     return {.kind = asked.number == 30 ? Kind::kGarbage : Kind::kAnswer, .delay = kMs};
   });
   LoadOptions options = OptionsFor(server.port());
-  options.duration = 400 * kMs;
+  options.duration = 250 * kMs;
   const auto generator = Finished(options);
   EXPECT_EQ(generator->connections_lost(), 1u);
   EXPECT_NE(WordsOf(generator->tally()).at(14).find("broke HTTP/2"), std::string::npos);
