@@ -59,7 +59,7 @@ def ordinary_profile(bench: Bench) -> list[Row]:
     return [
         Row(
             "ordinary-profile",
-            "server CPU a request, ordinary profile at 20,000/s: within 15 % of grpc-core's",
+            "server CPU a request at 20,000/s: ordinary profile within 15 % of grpc-core",
             "x",
             Limit("within", TOLERANCE),
             ratio_interval(used),
