@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 bench = typer.Typer(
     help="Measure servers, and compare what was measured.", no_args_is_help=True
 )
+
+
 TIMEOUT_S = 60.0
 HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
+
+
+@bench.callback()
+def end_like_ctrl_c() -> None:
+    """End on SIGTERM as on Ctrl-C: what was measured is kept."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:

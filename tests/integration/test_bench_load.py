@@ -210,7 +210,10 @@ def test_a_server_that_dies_leaves_a_partial_report(tmp_path: Path) -> None:
     assert "UNAVAILABLE" in found["errors"]
 
 
-def test_ctrl_c_keeps_what_was_measured(server: RunningServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_was_measured(
+    server: RunningServer, tmp_path: Path, number: int
+) -> None:
     file = tmp_path / "report.json"
     before = server.total("leeboard_requests_total", model="mlp", outcome="ok")
     asked = (server.grpc, "-m", "mlp", "--rate", "1000", "--json", str(file))
@@ -224,7 +227,7 @@ def test_ctrl_c_keeps_what_was_measured(server: RunningServer, tmp_path: Path) -
         ),
         "requests are answered",
     )
-    os.kill(running.pid, signal.SIGINT)
+    os.kill(running.pid, number)
     told, error = running.communicate(timeout=30)
     assert running.returncode == 1
     assert "Traceback" not in error
