@@ -63,6 +63,16 @@ def ask(port: int) -> None:
     assert np.array_equal(answer, x), answer
 
 
+def load(port: int, folder: Path) -> None:
+    """Measure the server for a moment."""
+    report = folder / "report.json"
+    options = ["--concurrency", "4", "--requests", "200", "--json", str(report)]
+    command = [COMMAND, "bench", "load", f"127.0.0.1:{port}", "-m", "identity", *options]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    found = json.loads(report.read_text())
+    assert (found["ok"], found["errors"]) == (found["requests"], {}), found
+
+
 def check_serving() -> None:
     """A model is served from files of the wheel alone, and the command ends well."""
     with tempfile.TemporaryDirectory() as name:
@@ -77,7 +87,9 @@ def check_serving() -> None:
             while not ready.exists() and server.poll() is None and patience:
                 is_up.wait(0.1)
                 patience -= 1
-            ask(json.loads(ready.read_text())["grpc_port"])
+            port = json.loads(ready.read_text())["grpc_port"]
+            ask(port)
+            load(port, folder)
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(timeout=60) == 0

@@ -25,7 +25,6 @@ bench = typer.Typer(
     help="Measure servers, and compare what was measured.", no_args_is_help=True
 )
 
-
 TIMEOUT_S = 60.0
 HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
 
