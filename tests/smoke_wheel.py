@@ -67,7 +67,8 @@ def load(port: int, folder: Path) -> None:
     """Measure the server for a moment."""
     report = folder / "report.json"
     options = ["--concurrency", "4", "--requests", "200", "--json", str(report)]
-    command = [COMMAND, "bench", "load", f"127.0.0.1:{port}", "-m", "identity", *options]
+    target = f"127.0.0.1:{port}"
+    command = [str(COMMAND), "bench", "load", target, "-m", "identity", *options]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     found = json.loads(report.read_text())
     assert (found["ok"], found["errors"]) == (found["requests"], {}), found
