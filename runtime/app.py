@@ -30,6 +30,7 @@ from runtime.models.repository import find_models
 from runtime.native.served import latency_bounds_ns, row_bounds
 from runtime.native.server import Server as Plane
 from runtime.server.http import Endpoint
+from runtime.workers import kernel
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +155,8 @@ class App:
                 "listening on %s without TLS or roles: anyone who reaches it can use it",
                 listen.host,
             )
+        for sentence in kernel.missing():
+            logger.warning("%s", sentence)
         self.plane.start()
         registry = CollectorRegistry()
         registry.register(Numbers(self.plane, self.manager))
@@ -240,8 +243,10 @@ class App:
         for kind, worker, text in self.plane.take_notices():
             if kind == "drained":
                 self._drained.set()
+            elif kind == "guilty":
+                self.manager.forgive(worker, text)
             else:
-                logger.error("worker %d broke the rules and was ended: %s", worker, text)
+                logger.error("worker %d was ended: %s", worker, text)
 
 
 def serve(config: Config, on_ready: Callable[[App], None] | None = None) -> int:

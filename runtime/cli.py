@@ -14,7 +14,7 @@ from rich.table import Table
 
 from runtime import __version__
 from runtime.capacity.commands import bench
-from runtime.config import Batching, Config, Listen, Workers
+from runtime.config import MIB, Batching, Config, Listen, Workers, parse_cpus
 from runtime.errors import LeeboardError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+models = typer.Typer(help="Models of a running server.", no_args_is_help=True)
+app.add_typer(models, name="models")
 console = Console(stderr=True)
 
 
@@ -92,6 +94,15 @@ def serve(
     ] = Batching().max_queue_size,
     instances: Annotated[int, typer.Option(help="Worker processes of each model.")] = 1,
     threads: Annotated[int, typer.Option(help="Compute threads of each worker.")] = 1,
+    batch_timeout: Annotated[
+        float, typer.Option(help="Seconds a batch may take; 0: 20 x the slowest, >= 10.")
+    ] = 0.0,
+    worker_memory: Annotated[
+        int, typer.Option(help="MiB that a worker may use of its own; 0 is no bound.")
+    ] = 0,
+    worker_cpus: Annotated[
+        str, typer.Option(help="Processors that workers may use, like 2,4-7.")
+    ] = "",
     warmup: Annotated[
         Path | None, typer.Option(help=".npz with inputs for the load check.")
     ] = None,
@@ -116,8 +127,15 @@ def serve(
     config = Config(
         path=path,
         listen=Listen(host, grpc_port, http_port),
-        batching=Batching(max_batch_size, max_queue_delay_us, max_queue_size),
-        workers=Workers(instances, threads),
+        batching=Batching(
+            max_batch_size, max_queue_delay_us, max_queue_size, batch_timeout
+        ),
+        workers=Workers(
+            instances,
+            threads,
+            memory_bytes=worker_memory * MIB,
+            cpus=parse_cpus(worker_cpus),
+        ),
         warmup=warmup,
         ready_file=ready_file,
         exit_timeout_s=exit_timeout,
@@ -146,6 +164,29 @@ def infer(
     answer = ask(url, model, version, inputs, timeout)
     show_outputs(answer)
     save_outputs(answer, output or [])
+
+
+@models.command("list")
+def list_models(
+    url: Annotated[str, typer.Option(help="The server's gRPC address.")] = "127.0.0.1:8001",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which models a server has, in which state, and what is wrong with them."""
+    import json
+    from dataclasses import asdict
+
+    from runtime.listing import list_models as ask_index
+
+    listed = ask_index(url)
+    if as_json:
+        print(json.dumps([asdict(model) for model in listed], indent=1))
+        return
+    table = Table()
+    for column in ("model", "version", "state", "what is wrong"):
+        table.add_column(column, overflow="fold")
+    for model in listed:
+        table.add_row(*map(escape, (model.name, model.version, model.state, model.reason)))
+    Console().print(table)
 
 
 def main() -> None:

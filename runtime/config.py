@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import ConfigError
 
 MIB = 1 << 20
+CPU = re.compile("[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +38,32 @@ class Batching:
     """How requests of one version become batches.
 
     `max_batch_size` None lets the model decide (64 where batching is proven, else 0);
-    `max_queue_size` bounds the requests that wait for a worker.
+    `max_queue_size` bounds the requests that wait for a worker. A batch that takes longer
+    than `batch_timeout_s` has its worker ended; 0 lets the batches so far decide.
     """
 
     max_batch_size: int | None = None
     max_queue_delay_us: int = 0
     max_queue_size: int = 4096
+    batch_timeout_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Worker processes of each version and the memory they share with the front end."""
+    """Worker processes of each version and the memory they share with the front end.
+
+    `memory_bytes` bounds a worker's own memory and `cpus` names its processors; 0 and an
+    empty tuple leave it unbound. Without `forks` every worker is a fresh interpreter.
+    """
 
     instances: int = 1
     threads: int = 1
     input_bytes: int = 512 * MIB
     output_bytes: int = 512 * MIB
     load_timeout_s: float = 600.0
+    memory_bytes: int = 0
+    cpus: tuple[int, ...] = ()
+    forks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,8 @@ def check(config: Config) -> None:
         ("--max-batch-size", 0 if size is None else size, 0, 4096),
         ("--max-queue-delay-us", batching.max_queue_delay_us, 0, 60_000_000),
         ("--max-queue-size", batching.max_queue_size, 1, 1_000_000),
+        ("--batch-timeout", batching.batch_timeout_s, 0, 86_400),
+        ("--worker-memory", workers.memory_bytes // MIB, 0, 1 << 30),
         ("--instances", workers.instances, 1, 256),
         ("--threads", workers.threads, 1, 1024),
         ("--grpc-port", config.listen.grpc_port, 0, 65535),
@@ -87,3 +101,23 @@ def check(config: Config) -> None:
     for option, value, lowest, highest in bounds:
         if not lowest <= value <= highest:
             raise ConfigError(f"{option} is {value}; it must be {lowest} to {highest}")
+    if strange := set(workers.cpus) - os.sched_getaffinity(0):
+        raise ConfigError(f"--worker-cpus: processor {min(strange)} is not ours to use")
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """Return the processors that a list names; raises ConfigError.
+
+    Examples
+    --------
+    >>> parse_cpus("0,2-4")
+    (0, 2, 3, 4)
+    """
+    cpus: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.partition("-")
+        ends = [first, last] if dash else [first, first]
+        if not all(CPU.fullmatch(end) for end in ends) or int(ends[0]) > int(ends[1]):
+            raise ConfigError(f"--worker-cpus {text!r} is no list like 2,4-7")
+        cpus.update(range(int(ends[0]), int(ends[1]) + 1))
+    return tuple(sorted(cpus))

@@ -24,8 +24,9 @@ COUNTERS = {
     "dead_rows_pruned": "Rows dropped before they cost compute: their client had gone.",
     "dead_rows_computed": "Rows computed though their client had gone.",
     "reruns": "Requests that ran again because a worker died.",
-    "worker_deaths": "Workers that ended while they served.",
     "worker_restarts": "Workers started in the place of one that ended.",
+    "quarantined": "Batches whose requests ran one by one after a worker's death.",
+    "guilty": "Requests that ended a worker on which they ran alone.",
 }
 GAUGES = {
     "queued": "Requests that wait for a worker.",
@@ -34,6 +35,7 @@ GAUGES = {
     "input_bytes_used": "Bytes of shared input memory in use.",
     "output_grants": "Output areas in use by running batches and unsent replies.",
     "workers": "Workers that take batches.",
+    "crash_looping": "Workers that ended three times or more in a row.",
 }
 HISTOGRAMS = {
     "queue": ("queue_seconds", "Time from a request's arrival to a worker's claim."),
@@ -105,6 +107,11 @@ def version_families(
     ended = CounterMetricFamily(
         "leeboard_requests", "Inference requests by outcome.", labels=[*labels, "outcome"]
     )
+    deaths = CounterMetricFamily(
+        "leeboard_worker_deaths",
+        "Workers that ended while they served.",
+        labels=[*labels, "cause"],
+    )
     plain: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
         **{
             n: CounterMetricFamily(f"leeboard_{n}", h, labels=labels)
@@ -125,13 +132,15 @@ def version_families(
         for name, value in each.counts.items():
             if name in plain:
                 plain[name].add_metric(who, float(value))
+            elif name.startswith("deaths_"):
+                deaths.add_metric([*who, name.removeprefix("deaths_")], float(value))
             else:
                 outcome = name.removeprefix("requests_").removeprefix("failed_")
                 ended.add_metric([*who, outcome], float(value))
         for key, values in each.histograms.items():
             cumulative, total = buckets(key, values, bounds)
             timed[key].add_metric(who, buckets=cumulative, sum_value=total)
-    return [ready, ended, *plain.values(), *timed.values()]
+    return [ready, ended, deaths, *plain.values(), *timed.values()]
 
 
 def server_families(counts: Mapping[str, int]) -> Iterable[Metric]:

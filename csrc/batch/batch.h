@@ -9,6 +9,7 @@
 #ifndef LEEBOARD_BATCH_BATCH_H_
 #define LEEBOARD_BATCH_BATCH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct Request {
   std::uint32_t rows = 0;
   std::uint32_t member = 0;  // Its place in batch->members.
   Nanos arrived_at = 0;
-  Nanos heap_time = kNever;  // Its deadline.
+  Nanos deadline = kNever;
+  Nanos heap_time = kNever;  // When to look at it: its deadline, or sooner.
   std::uint32_t heap_index = kNotInHeap;
 };
 
@@ -71,21 +73,33 @@ struct Batch {
 
   Shape* shape = nullptr;
   State state = State::kQueued;
-  bool sealed = false;          // Takes no more rows.
-  bool touched = false;         // In the list that the next Pump looks at.
-  std::uint8_t deaths = 0;      // Workers that died while running it.
-  std::uint32_t rows = 0;       // Written.
-  std::uint32_t published = 0;  // Of them, offered to the worker.
-  std::uint32_t live_rows = 0;  // Of requests that still want an answer.
+  bool sealed = false;           // Takes no more rows.
+  bool touched = false;          // In the list that the next Pump looks at.
+  bool is_suspect = false;       // One request that runs alone, in quarantine.
+  bool had_no_memory = false;    // The model ran out of memory on it once.
+  std::uint8_t deaths = 0;       // Workers that died while running it.
+  Death death = Death::kKilled;  // The last of them.
+  std::uint32_t signal = 0;      // Of it, when it crashed.
+  std::uint32_t rows = 0;        // Written.
+  std::uint32_t published = 0;   // Of them, offered to the worker.
+  std::uint32_t live_rows = 0;   // Of requests that still want an answer.
   Nanos oldest_arrival = 0;
   Nanos offered_at = 0;
   std::uint64_t header_offset = shm::Arena::kNone;
   std::vector<OwnedSegment> segments;
   std::vector<Member> members;
   WorkerLink* worker = nullptr;
+  std::uint64_t worker_id = 0;  // Of a suspect's worker, even when that is gone.
   std::uint32_t seq = 0;
   Outputs* outputs = nullptr;  // What the worker was granted.
 };
+
+// Members whose client still waits.
+inline std::uint64_t LiveRequests(const Batch& batch) {
+  return static_cast<std::uint64_t>(
+      std::count_if(batch.members.begin(), batch.members.end(),
+                    [](const Member& member) { return member.request != nullptr; }));
+}
 
 }  // namespace leeboard::batch
 

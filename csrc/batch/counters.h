@@ -26,6 +26,8 @@ enum class Reason : std::uint8_t {
 };
 inline constexpr std::size_t kReasons = 7;
 
+inline constexpr std::size_t kDeaths = 5;  // Of Death (worker_link.h).
+
 // Sums for Triton's per-size statistics.
 struct SizeCounters {
   Counter batches;
@@ -44,7 +46,9 @@ struct VersionCounters {
   Counter dead_rows_pruned;    // Dropped before they cost compute.
   Counter dead_rows_computed;  // Their client left after the batch was claimed.
   Counter reruns;              // Requests that ran again after a worker's death.
-  Counter worker_deaths;
+  std::array<Counter, kDeaths> deaths;  // Workers that ended, by Death.
+  Counter quarantined;  // Batches whose requests ran alone after a death.
+  Counter guilty;       // Requests that ended a worker on which they ran alone.
   Counter last_inference_ms;
   Counter queued;        // Gauge: requests that no worker has claimed, as far as known.
   Counter open_batches;  // Gauge: batches that exist.

@@ -233,6 +233,9 @@ Status VersionQueue::Enqueue(Request* request, const RequestRows& rows) {
     status = FillSmall(request, shape, rows);
   }
   if (status.ok()) {
+    status = RefuseGuilty(request);
+  }
+  if (status.ok()) {
     counters_.queued.Add();
   }
   return status;
@@ -299,8 +302,11 @@ Status VersionQueue::EnqueueLanded(Request* request, const Landing& landing) {
   segment.shared = {landing.offset, landing.rows, batch->rows, landing.bytes_capacity};
   batch->segments.push_back(std::move(segment));
   Join(batch, request, landing.rows);
-  counters_.queued.Add();
-  return {};
+  status = RefuseGuilty(request);
+  if (status.ok()) {
+    counters_.queued.Add();
+  }
+  return status;
 }
 
 }  // namespace leeboard::batch

@@ -138,7 +138,11 @@ void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos
   if (status.ok()) {
     Deliver(batch, completion, now);
   } else if (batch->members.size() > 1) {
-    SplitFailed(batch);
+    counters_.queued.Add(LiveRequests(*batch));
+    SplitFailed(batch, &queued_);
+  } else if (status.code() == Code::kResourceExhausted && !batch->had_no_memory &&
+             batch->live_rows > 0) {
+    RunOnceMore(batch);
   } else {
     FailBatch(batch, status, Reason::kModelError);
   }
@@ -155,6 +159,8 @@ void VersionQueue::Count(const Batch& batch, const shm::Completion& completion,
   counters_.rows.Add(batch.rows);
   counters_.batch_rows.Add(batch.rows);
   counters_.compute.Add(ClampNs(began, ended));
+  watchdog_.Learn(ended - began);
+  shortest_run_.Learn(ended - began);
   counters_.last_inference_ms.Set(WallMs());
   SizeCounters& size =
       counters_
@@ -211,22 +217,37 @@ void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nano
 
 // A model's error may be one request's fault: each runs again alone, and only the
 // guilty one hears of it.
-void VersionQueue::SplitFailed(Batch* batch) {
+void VersionQueue::SplitFailed(Batch* batch, std::deque<Batch*>* queue) {
   const std::vector<Member> members = std::move(batch->members);
   for (auto member = members.rbegin(); member != members.rend(); ++member) {
     if (member->request == nullptr) {
       continue;
     }
-    counters_.queued.Add();
     batch->members.assign(1, *member);
     batch->live_rows = member->rows;
     Batch* alone = Rebuild(batch, 0, /*alone=*/true);
     if (alone != nullptr) {
-      queued_.push_front(alone);
+      queue->push_front(alone);
     }
   }
   batch->members.clear();
   FreeBatch(batch);
+}
+
+// Memory that is short in one worker, or at one moment, may be there in another.
+void VersionQueue::RunOnceMore(Batch* batch) {
+  batch->had_no_memory = true;
+  counters_.queued.Add(LiveRequests(*batch));
+  counters_.reruns.Add(LiveRequests(*batch));
+  batch->outputs->DropReference();
+  batch->outputs = nullptr;
+  batch->worker = nullptr;
+  batch->published = 0;
+  batch->state = Batch::State::kQueued;
+  if (batch == quarantined_) {
+    Unreserve();
+  }
+  batch->is_suspect ? suspects_.push_front(batch) : queued_.push_front(batch);
 }
 
 void VersionQueue::FailBatch(Batch* batch, const Status& status, Reason reason) {

@@ -13,17 +13,12 @@ namespace {
 constexpr std::uint64_t kUnknownOutput = 64 << 10;
 constexpr std::uint64_t kOutputPadding = 64;  // Of each output, for alignment.
 
-std::uint64_t LiveRequests(const Batch& batch) {
-  return static_cast<std::uint64_t>(
-      std::count_if(batch.members.begin(), batch.members.end(),
-                    [](const Member& member) { return member.request != nullptr; }));
-}
-
 }  // namespace
 
 void VersionQueue::Break(WorkerLink* link, const char* why) {
   if (!link->broken) {
     link->broken = true;
+    link->death = link->death == Death::kKilled ? Death::kBroke : link->death;
     sink_->OnWorkerBroken(link, why);
   }
 }
@@ -121,7 +116,7 @@ Batch* VersionQueue::PruneQueued(std::size_t at) {
 WorkerLink* VersionQueue::RoomiestWorker() {
   WorkerLink* best = nullptr;
   for (WorkerLink* link : workers_) {
-    if (link->broken || !link->port().CanOffer()) {
+    if (link->broken || link == reserved_ || !link->port().CanOffer()) {
       continue;
     }
     if (best == nullptr || link->port().outstanding() < best->port().outstanding()) {
@@ -194,7 +189,7 @@ bool VersionQueue::Offer(Batch* batch, WorkerLink* link, Nanos now) {
 }
 
 Nanos VersionQueue::OfferQueued(Nanos now) {
-  Nanos look_again = kNever;
+  Nanos look_again = OfferSuspect(now);
   std::size_t at = 0;
   while (at < queued_.size()) {
     WorkerLink* link = RoomiestWorker();
@@ -214,7 +209,6 @@ Nanos VersionQueue::OfferQueued(Nanos now) {
       continue;
     }
     if (!Offer(batch, link, now)) {
-      constexpr Nanos kRetry = 1'000'000;  // Until replies have given memory back.
       return now + kRetry;
     }
     queued_.erase(queued_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -228,7 +222,8 @@ void VersionQueue::Steal(Nanos now) {
     return;
   }
   for (WorkerLink* idle : workers_) {
-    if (idle->broken || !idle->batches.empty() || !idle->port().CanOffer()) {
+    if (idle->broken || idle == reserved_ || !idle->batches.empty() ||
+        !idle->port().CanOffer()) {
       continue;
     }
     for (WorkerLink* busy : workers_) {
@@ -250,6 +245,7 @@ void VersionQueue::Steal(Nanos now) {
 
 Nanos VersionQueue::Pump(Nanos now) {
   needs_pump_ = false;
+  now_ = now;
   const std::vector<Batch*> touched = std::exchange(touched_, {});
   for (Batch* batch : touched) {
     if (batch == nullptr) {

@@ -28,6 +28,13 @@ void VersionQueue::FreeBatch(Batch* batch) {
       queued_.erase(place);
     }
   }
+  if (batch->is_suspect) {
+    std::erase(suspects_, batch);
+    needs_pump_ = true;  // A worker may have been kept free for it.
+  }
+  if (batch == quarantined_) {
+    Unreserve();
+  }
   if (batch->touched) {
     std::replace(touched_.begin(), touched_.end(), batch, static_cast<Batch*>(nullptr));
   }
@@ -204,6 +211,9 @@ Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row, bool alone) 
   }
   if (fresh != nullptr) {
     fresh->deaths = batch->deaths;
+    fresh->death = batch->death;
+    fresh->signal = batch->signal;
+    fresh->had_no_memory = batch->had_no_memory;
   }
   return fresh;
 }

@@ -33,10 +33,12 @@ VersionQueue::VersionQueue(QueueOptions options, shm::Region region)
       output_row_bytes_(RowBytesOf(options_.outputs)),
       segment_capacity_(
           std::clamp<std::uint32_t>(options_.max_batch_size, 1, kMaxSegments)),
+      watchdog_(options_.batch_timeout),
       completion_(std::make_unique<shm::Completion>()) {}
 
 VersionQueue::~VersionQueue() {
   std::vector<Batch*> batches(queued_.begin(), queued_.end());
+  batches.insert(batches.end(), suspects_.begin(), suspects_.end());
   for (const WorkerLink* link : workers_) {
     batches.insert(batches.end(), link->batches.begin(), link->batches.end());
   }
@@ -92,8 +94,19 @@ void VersionQueue::FreeRequest(Request* request) {
   request->batch = nullptr;
   request->id.clear();
   request->outputs.clear();
+  request->deadline = kNever;
   request->heap_time = kNever;
   free_requests_.push_back(std::move(owned));
+}
+
+bool VersionQueue::IsRunning(const Request& request) {
+  const Batch& batch = *request.batch;
+  if (batch.state != Batch::State::kOffered) {
+    return batch.state == Batch::State::kClaimed;
+  }
+  // Rows that were not published before the claim go into another batch.
+  return batch.members[request.member].row_begin < batch.published &&
+         batch.worker->port().IsClaimed(batch.seq);
 }
 
 void VersionQueue::Forget(Request* request) {
@@ -124,8 +137,10 @@ void VersionQueue::Forget(Request* request) {
 }
 
 void VersionQueue::FailAll(const Status& status) {
-  const std::vector<Batch*> waiting(queued_.begin(), queued_.end());
+  std::vector<Batch*> waiting(queued_.begin(), queued_.end());
+  waiting.insert(waiting.end(), suspects_.begin(), suspects_.end());
   queued_.clear();
+  suspects_.clear();
   for (Batch* batch : waiting) {
     FailBatch(batch, status, Reason::kUnavailable);
   }
@@ -141,6 +156,9 @@ void VersionQueue::AddWorker(std::unique_ptr<WorkerLink> link) {
 
 void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
   link->SetProcess(0, -1);  // Its number may be another process's by now.
+  if (link->death == Death::kKilled && link->port().crash_signal() != 0) {
+    link->death = Death::kCrashed;
+  }
   Collect(link, now);
   workers_.erase(std::find(workers_.begin(), workers_.end(), link));
   counters_.workers.Set(workers_.size());
@@ -148,9 +166,12 @@ void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
   link->batches.clear();
   // Youngest first: each goes to the front of the queue, so the oldest ends up first.
   for (auto batch = unfinished.rbegin(); batch != unfinished.rend(); ++batch) {
-    Requeue(*batch);
+    Requeue(*batch, now);
   }
-  counters_.worker_deaths.Add();
+  if (reserved_ == link) {
+    Unreserve();
+  }
+  counters_.deaths[static_cast<std::size_t>(link->death)].Add();
   needs_pump_ = true;
   Retire(link);
 }
@@ -162,39 +183,6 @@ void VersionQueue::Retire(WorkerLink* link) {
   link->gone = true;
   if (link->grants == 0) {
     delete link;  // Otherwise the last reply that points into its outputs does it.
-  }
-}
-
-void VersionQueue::Requeue(Batch* batch) {
-  WorkerLink* link = batch->worker;
-  const bool was_claimed = batch->state == Batch::State::kClaimed ||
-                           link->port().Withdraw(batch->seq) != shm::Handover::kDone;
-  if (was_claimed) {
-    Claimed(batch);
-    const auto live = static_cast<std::uint64_t>(
-        std::count_if(batch->members.begin(), batch->members.end(),
-                      [](const Member& member) { return member.request != nullptr; }));
-    counters_.queued.Add(live);
-    counters_.reruns.Add(live);
-    ++batch->deaths;
-  }
-  batch->outputs->DropReference();
-  batch->outputs = nullptr;
-  batch->worker = nullptr;
-  batch->state = Batch::State::kQueued;
-  batch->published = 0;
-  constexpr std::uint8_t kMaxDeaths = 2;
-  if (batch->deaths >= kMaxDeaths) {
-    FailBatch(batch,
-              Status::Internal(options_.label + ": two workers died while running this "
-                                                "request; it was not run a third time"),
-              Reason::kWorkerLost);
-    return;
-  }
-  if (batch->live_rows == 0) {
-    FreeBatch(batch);
-  } else {
-    queued_.push_front(batch);
   }
 }
 

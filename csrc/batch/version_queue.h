@@ -10,6 +10,7 @@
 //   1. A request is in exactly one batch, or in none after the sink heard of its end.
 //   2. shape.open is the youngest batch of its shape and is not sealed.
 //   3. Queued batches are in order of age; batches that ran once go before all others.
+//   4. A request that may have ended a worker runs alone, and nothing runs beside it.
 //
 // Thread safety: none but counters(); the I/O thread owns it.
 
@@ -23,49 +24,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "batch/answer_sink.h"
 #include "batch/batch.h"
 #include "batch/counters.h"
+#include "batch/guilty.h"
+#include "batch/queue_options.h"
+#include "batch/shortest_run.h"
+#include "batch/watchdog.h"
 #include "shm/region.h"
 
 namespace leeboard::batch {
-
-struct QueueOptions {
-  std::string model;
-  std::string version;
-  std::string label;                 // "model 'm' version 3", for messages.
-  std::uint32_t max_batch_size = 0;  // 0: the model does not batch.
-  // Rows at which a batch is closed; a larger request runs alone. 0: max_batch_size.
-  std::uint32_t close_rows = 0;
-  Nanos max_queue_delay = 0;
-  std::uint32_t max_queue_size = 4096;  // Requests that wait.
-  std::uint64_t input_bytes = 512U << 20;
-  std::uint32_t max_shapes = 64;
-  std::vector<wire::TensorSpec> outputs;
-};
-
-// A finished batch's tensors, checked; valid while OnAnswer runs unless referenced.
-struct Answer {
-  const std::uint8_t* base = nullptr;
-  const shm::Completion* completion = nullptr;
-  std::uint32_t row_begin = 0;
-  std::uint32_t rows = 0;
-  std::uint32_t batch_rows = 0;
-  Outputs* outputs = nullptr;
-};
-
-// Hears about the end of every request, once. The request is freed right afterwards.
-class AnswerSink {
- public:
-  virtual void OnAnswer(Request* request, const Answer& answer) = 0;
-  virtual void OnFailure(Request* request, const Status& status) = 0;
-  // Output memory is full: copy out the replies of slow readers.
-  virtual void OnOutputPressure() = 0;
-  // The last worker that was told to go, or died, is no longer watched by the queue.
-  virtual void OnWorkerBroken(WorkerLink* link, const char* why) = 0;
-
- protected:
-  ~AnswerSink() = default;
-};
 
 class VersionQueue {
  public:
@@ -94,6 +62,14 @@ class VersionQueue {
 
   // The client no longer waits; the request is freed without a word to the sink.
   void Forget(Request* request);
+  // When a request with this deadline is no longer worth running.
+  Nanos LatestStart(Nanos deadline, Nanos now) {
+    return shortest_run_.LatestStart(deadline, now);
+  }
+  // The least time that batches took lately; 0 while unknown.
+  [[nodiscard]] Nanos shortest_run() const { return shortest_run_.bound(); }
+  // Whether a worker has begun to run it.
+  [[nodiscard]] bool IsRunning(const Request& request);
   // Ends every waiting request with `status` (the version cannot serve any more).
   void FailAll(const Status& status);
 
@@ -103,6 +79,10 @@ class VersionQueue {
   // The worker rang: deliver what it completed.
   void Collect(WorkerLink* link, Nanos now);
   [[nodiscard]] const std::vector<WorkerLink*>& workers() const { return workers_; }
+
+  // Ends workers that neither claim nor finish what they were offered. Call it at least
+  // every Watchdog::kLongestStep while there is work.
+  void Watch(Nanos now);
 
   // Once a pass: publishes new rows, prunes dead ones, offers batches, wakes workers.
   // Returns when it wants to be called again though nothing happens.
@@ -115,6 +95,9 @@ class VersionQueue {
   void FreeRequest(Request* request);
 
  private:
+  // Until replies have given output memory back.
+  static constexpr Nanos kRetry = 1'000'000;
+
   VersionQueue(QueueOptions options, shm::Region region);
 
   [[nodiscard]] std::uint32_t CloseRows() const;
@@ -161,9 +144,18 @@ class VersionQueue {
   void Steal(Nanos now);
   shm::Handover TakeBack(Batch* batch);
   void Break(WorkerLink* link, const char* why);
-  void Requeue(Batch* batch);
   void Retire(WorkerLink* link);
   void WriteHeader(Batch* batch);
+
+  // quarantine.cc: batches that cost a worker.
+  void Requeue(Batch* batch, Nanos now);
+  void Quarantine(Batch* batch);
+  void Condemn(Batch* batch, Nanos now);
+  Nanos OfferSuspect(Nanos now);
+  void Unreserve();
+  [[nodiscard]] std::uint64_t SizeOf(const Batch& batch, const Member& member) const;
+  [[nodiscard]] Digest DigestOf(const Batch& batch, const Member& member) const;
+  Status RefuseGuilty(Request* request);
 
   // finish.cc: completions to answers.
   void Finish(Batch* batch, const shm::Completion& completion, Nanos now);
@@ -171,7 +163,8 @@ class VersionQueue {
   const char* AdoptRegion(Batch* batch, const shm::Completion& completion);
   void Deliver(Batch* batch, const shm::Completion& completion, Nanos now);
   void Count(const Batch& batch, const shm::Completion& completion, Nanos now);
-  void SplitFailed(Batch* batch);
+  void SplitFailed(Batch* batch, std::deque<Batch*>* queue);
+  void RunOnceMore(Batch* batch);
   void FailBatch(Batch* batch, const Status& status, Reason reason);
 
   QueueOptions options_;
@@ -187,6 +180,13 @@ class VersionQueue {
   std::uint32_t segment_capacity_ = 1;
   std::vector<std::uint64_t> free_headers_;
   std::deque<Batch*> queued_;
+  std::deque<Batch*> suspects_;     // Each has one request and waits for quarantine.
+  Batch* quarantined_ = nullptr;    // Runs alone.
+  WorkerLink* reserved_ = nullptr;  // Takes suspects only.
+  Guilty guilty_;
+  Watchdog watchdog_;
+  ShortestRun shortest_run_;
+  Nanos now_ = 0;                // Of the last pass.
   std::vector<Batch*> touched_;  // Offered batches with new rows or dead members.
   std::vector<WorkerLink*> workers_;
   std::vector<std::unique_ptr<Request>> free_requests_;

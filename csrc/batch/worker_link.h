@@ -26,6 +26,15 @@ namespace leeboard::batch {
 struct Batch;
 class Outputs;
 
+// How a worker ended, as far as it matters to what it was running.
+enum class Death : std::uint8_t {
+  kKilled,   // From outside, as far as we know.
+  kCrashed,  // By itself: SIGSEGV, SIGABRT, ...
+  kHung,     // Ended by us, because a batch did not.
+  kMemory,   // Ended by us, because it used too much.
+  kBroke,    // Ended by us, because it broke the rules of its page.
+};
+
 class WorkerLink {
  public:
   static Status Create(std::uint64_t output_bytes, std::unique_ptr<WorkerLink>* out);
@@ -73,6 +82,9 @@ class WorkerLink {
       nullptr;          // The same, of all workers; null once this one is gone.
   bool broken = false;  // It broke the rules: being ended, takes no batch.
   bool gone = false;    // The process is dead.
+  Death death = Death::kKilled;  // Why we ended it, if we did.
+  Nanos unmoved = 0;        // For how long it has neither claimed nor finished a batch.
+  std::uint64_t moves = 0;  // Batches that it claimed or finished.
 
  private:
   WorkerLink(shm::Region control, shm::Region outputs, int bell);

@@ -138,6 +138,8 @@ void Server::SubmitInference(http2::Call* call, CallState* state) {
   }
   request->call = call;
   state->request = request;
+  request->deadline = request->heap_time;
+  request->heap_time = request->queue->LatestStart(request->deadline, now_);
   if (request->heap_time <= now_) {
     Expire(request);
   } else if (request->heap_time != kNever) {
@@ -160,13 +162,24 @@ void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
   call->Fail(status);
 }
 
+// A request's time is out, or too short for any answer. One that runs already may be
+// lucky.
 void Server::Expire(batch::Request* request) {
   deadlines_.Remove(request);
-  http2::Call* call = request->call;
   batch::VersionQueue* queue = request->queue;
+  const bool is_early = now_ < request->deadline;
+  if (is_early && queue->IsRunning(*request)) {
+    request->heap_time = request->deadline;
+    deadlines_.Push(request);
+    return;
+  }
+  http2::Call* call = request->call;
   queue->counters().Fail(batch::Reason::kDeadline);
-  const Status status = Status::DeadlineExceeded(
-      queue->options().label + ": the request's time ran out before its answer");
+  const std::string why =
+      is_early ? ": the request's time is too short: the model needs at least " +
+                     std::to_string(queue->shortest_run() / 1000) + " us"
+               : ": the request's time ran out before its answer";
+  const Status status = Status::DeadlineExceeded(queue->options().label + why);
   queue->Forget(request);
   Release(call);
   call->Fail(status);
@@ -206,6 +219,10 @@ void Server::OnOutputPressure() {
 void Server::OnWorkerBroken(batch::WorkerLink* link, const char* why) {
   notices_.Post({Notice::Kind::kWorkerBroken, link->id, why});
   link->Kill();  // Its death comes back as an event, and its batches run elsewhere.
+}
+
+void Server::OnGuilty(std::uint64_t worker, const std::string& text) {
+  notices_.Post({Notice::Kind::kGuilty, worker, text});
 }
 
 }  // namespace leeboard::front

@@ -37,6 +37,9 @@ Nanos Server::WaitTime(Nanos now) {
     return 0;
   }
   Nanos until = std::min({deadlines_.next_time(), final_goaway_at_, accept_again_at_});
+  if (!connections_.empty()) {
+    until = std::min(until, sweep_at_);
+  }
   bool busy = false;
   for (std::size_t i = 0; i < served_.size(); ++i) {
     if (served_[i]->queue->needs_pump()) {
@@ -69,6 +72,7 @@ void Server::Run() {
     }
     LoseWorkers();
     ExpireDeadlines();
+    SweepConnections();
     PumpQueues();
     FlushDirty();
     CloseDoomed();
@@ -187,6 +191,21 @@ void Server::FlushDirty() {
   }
 }
 
+// Once a second: clients that promise and do not keep it.
+void Server::SweepConnections() {
+  constexpr Nanos kSweepEvery = 1'000'000'000;
+  if (now_ < sweep_at_) {
+    return;
+  }
+  sweep_at_ = now_ + kSweepEvery;
+  for (const auto& [connection, entry] : connections_) {
+    if (!connection->Sweep(now_) && !entry->doomed) {
+      entry->doomed = true;
+      doomed_.push_back(entry.get());
+    }
+  }
+}
+
 void Server::CloseDoomed() {
   while (!doomed_.empty()) {
     for (ConnectionEntry* entry : std::exchange(doomed_, {})) {
@@ -208,6 +227,7 @@ void Server::ExpireDeadlines() {
 void Server::PumpQueues() {
   for (std::size_t i = 0; i < served_.size(); ++i) {
     batch::VersionQueue& queue = *served_[i]->queue;
+    queue.Watch(now_);
     if (queue.needs_pump() || look_again_[i] <= now_) {
       look_again_[i] = queue.Pump(now_);
     }

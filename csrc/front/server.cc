@@ -89,6 +89,20 @@ void Server::RemoveWorker(std::uint64_t worker) {
   });
 }
 
+void Server::EndWorker(std::uint64_t worker, batch::Death death) {
+  commands_.Post([this, worker, death] {
+    for (const auto& entry : workers_) {
+      if (entry->id == worker && !entry->lost) {
+        if (!entry->link->broken) {  // Otherwise it is being ended for another reason.
+          entry->link->death = death;
+        }
+        entry->link->broken = true;  // Takes no more batches.
+        entry->link->Kill();
+      }
+    }
+  });
+}
+
 void Server::FailWaiting(std::shared_ptr<Served> served, std::string reason) {
   commands_.Post([served = std::move(served), reason = std::move(reason)] {
     served->queue->FailAll(Status::Unavailable(reason));

@@ -24,35 +24,12 @@
 #include "front/inference.h"
 #include "front/mailbox.h"
 #include "front/served.h"
+#include "front/server_types.h"
 #include "http2/connection.h"
 #include "route/table.h"
 #include "wire/messages.h"
 
 namespace leeboard::front {
-
-struct ServerOptions {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 0;
-  http2::Limits limits;
-  std::uint32_t max_connections = 4096;
-};
-
-struct ServerCounters {
-  Counter requests;    // ModelInfer calls with a complete message.
-  Counter live_calls;  // Gauge: calls with state of ours.
-  Counter unknown_model;
-  Counter malformed;  // ModelInfer messages that name no known version or do not parse.
-  Counter connections;  // Gauge.
-  Counter refused_connections;
-};
-
-// Something that the control plane should hear of.
-struct Notice {
-  enum class Kind : std::uint8_t { kWorkerBroken, kDrained };
-  Kind kind = Kind::kDrained;
-  std::uint64_t worker = 0;
-  std::string text;
-};
 
 class Server final : public http2::CallHandler, public batch::AnswerSink {
  public:
@@ -78,6 +55,8 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
                           std::unique_ptr<batch::WorkerLink> link);
   // An inline worker has ended.
   void RemoveWorker(std::uint64_t worker);
+  // Kills a worker; what it ran is treated as `death` says.
+  void EndWorker(std::uint64_t worker, batch::Death death);
   // Waiting requests are answered UNAVAILABLE with this reason.
   void FailWaiting(std::shared_ptr<Served> served, std::string reason);
   // Stops listening, says GOAWAY, answers new requests UNAVAILABLE; a notice tells the
@@ -102,6 +81,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void OnFailure(batch::Request* request, const Status& status) override;
   void OnOutputPressure() override;
   void OnWorkerBroken(batch::WorkerLink* link, const char* why) override;
+  void OnGuilty(std::uint64_t worker, const std::string& text) override;
 
  private:
   struct ConnectionEntry {
@@ -137,6 +117,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void PumpQueues();
   void FlushDirty();
   void FlushOne(ConnectionEntry* entry);
+  void SweepConnections();
   void CloseDoomed();
   void CheckDrained();
   void LoseWorker(WorkerEntry* worker);
@@ -181,6 +162,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   bool said_goaway_ = false;
   Nanos final_goaway_at_ = kNever;
   Nanos accept_again_at_ = kNever;
+  Nanos sweep_at_ = 0;
   std::shared_ptr<const route::Table> table_;
   http2::Shared shared_;
   Scratch scratch_;

@@ -9,6 +9,9 @@ constexpr std::array<const char*, batch::kReasons> kReasonNames = {
     "invalid",     "rejected",    "deadline",   "cancelled",
     "model_error", "worker_lost", "unavailable"};
 
+constexpr std::array<const char*, batch::kDeaths> kDeathNames = {
+    "killed", "crashed", "hung", "memory", "broke"};
+
 template <std::size_t N>
 std::vector<std::uint64_t> Values(const Histogram<N>& histogram) {
   std::vector<std::uint64_t> values;
@@ -30,7 +33,8 @@ Counts CountsOf(const batch::VersionCounters& counters) {
       {"dead_rows_pruned", counters.dead_rows_pruned.get()},
       {"dead_rows_computed", counters.dead_rows_computed.get()},
       {"reruns", counters.reruns.get()},
-      {"worker_deaths", counters.worker_deaths.get()},
+      {"quarantined", counters.quarantined.get()},
+      {"guilty", counters.guilty.get()},
       {"queued", counters.queued.get()},
       {"open_batches", counters.open_batches.get()},
       {"shapes", counters.shapes.get()},
@@ -38,6 +42,9 @@ Counts CountsOf(const batch::VersionCounters& counters) {
       {"output_grants", counters.output_grants.get()},
       {"workers", counters.workers.get()},
   };
+  for (std::size_t i = 0; i < batch::kDeaths; ++i) {
+    counts[std::string("deaths_") + kDeathNames[i]] = counters.deaths[i].get();
+  }
   for (std::size_t i = 0; i < batch::kReasons; ++i) {
     counts[std::string("failed_") + kReasonNames[i]] = counters.failed[i].get();
   }

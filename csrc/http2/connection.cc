@@ -34,6 +34,7 @@ class SocketConnection final : public Connection {
   [[nodiscard]] bool dirty() const override { return session_.dirty(); }
   [[nodiscard]] bool has_more() const override { return has_more_; }
   void BeginDrain() override { session_.BeginDrain(); }
+  [[nodiscard]] bool Sweep(Nanos now) override { return session_.Sweep(now); }
   [[nodiscard]] std::uint32_t open_calls() const override {
     return session_.open_calls();
   }

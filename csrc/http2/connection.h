@@ -41,6 +41,11 @@ struct Limits {
   std::uint64_t idle_reset_burst = 20'000;  // Resets of streams that did no work, then
   std::uint64_t idle_resets_per_s = 5'000;  // this rate; more closes the connection.
   std::uint64_t reply_copy_bytes = 64u << 20;  // Answers copied out for a slow reader.
+  // A client has this long to say its SETTINGS, and to send a message; after that a
+  // message must come at least this fast. What it promises occupies budgets meanwhile.
+  Nanos handshake_timeout = 10'000'000'000;
+  Nanos message_grace = 30'000'000'000;
+  std::uint64_t least_bytes_per_s = 64u << 10;
 };
 
 // Written by the I/O thread (relaxed), read by any thread for metrics.
@@ -94,6 +99,9 @@ class Connection {
   virtual void BeginDrain() = 0;
   // Calls that have started and are not completely answered.
   [[nodiscard]] virtual std::uint32_t open_calls() const = 0;
+  // Refuses calls whose message comes too slowly; about once a second. False: the
+  // client has not even said its SETTINGS in time; destroy the connection.
+  [[nodiscard]] virtual bool Sweep(Nanos now) = 0;
   // Copies what unsent answers still reference into private memory and drops the
   // references. False: over reply_copy_bytes; the connection should be closed.
   [[nodiscard]] virtual bool CopyOutReplies() = 0;

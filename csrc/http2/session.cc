@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint64_t kQueueEnough = 256u << 10;
 // Frames that wait to be sent; more means a client that asks and never reads.
 constexpr std::size_t kMaxWaitingFrames = 20'000;
+// NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which releases before 1.61 do not name.
+constexpr SignedSize kTooManyContinuations = -905;
 
 // A header whose name and value outlive the frame; nghttp2 needs no copies.
 nghttp2_nv Lasting(std::string_view name, std::string_view value) noexcept {
@@ -53,7 +55,7 @@ bool Session::OnInput(std::span<const std::uint8_t> bytes) {
     return false;
   }
   const SignedSize used = MemRecv(nghttp2_.get(), bytes.data(), bytes.size());
-  if (used == NGHTTP2_ERR_FLOODED ||
+  if (used == NGHTTP2_ERR_FLOODED || used == kTooManyContinuations ||
       nghttp2_session_get_outbound_queue_size(nghttp2_.get()) > kMaxWaitingFrames) {
     CloseAbused();
   }
@@ -104,6 +106,19 @@ void Session::BeginDrain() {
                           NGHTTP2_NO_ERROR, nullptr, 0);
   }
   MarkDirty();
+}
+
+bool Session::Sweep(Nanos now) {
+  now_ = now;
+  swept_since_ = swept_since_ == 0 ? now : swept_since_;
+  if (!has_settings_ && now - swept_since_ > shared_->limits.handshake_timeout) {
+    return false;
+  }
+  // A refusal changes the stream, not the list: nghttp2 closes it later.
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    live_[i]->Sweep(now);
+  }
+  return true;
 }
 
 bool Session::CopyOutReplies() {
@@ -258,7 +273,9 @@ void Session::CloseStream(std::int32_t id, std::uint32_t error_code) {
     return;
   }
   last_found_ = nullptr;
-  if (error_code != NGHTTP2_NO_ERROR && !stream->did_work()) {
+  // A client may call its reset NO_ERROR; without an answer it is a reset all the same.
+  const bool was_reset = error_code != NGHTTP2_NO_ERROR || stream->is_waiting();
+  if (was_reset && !stream->did_work() && !stream->counted_useless) {
     CountUselessStream();
   }
   Forget(stream);

@@ -46,6 +46,7 @@ class Session {
   // Neither side has anything left to say.
   [[nodiscard]] bool is_over() const;
   void BeginDrain();
+  [[nodiscard]] bool Sweep(Nanos now);
   [[nodiscard]] bool CopyOutReplies();
   // Tells the owner's Shared that there is something to flush.
   void MarkDirty();
@@ -72,6 +73,7 @@ class Session {
   void SendHttpStatus(Stream* stream, int status);
 
   // For nghttp2's callbacks (session_callbacks.cc).
+  void OnSettings() { has_settings_ = true; }
   Stream* OpenStream(std::int32_t id);
   Stream* Find(std::int32_t id);
   void CloseStream(std::int32_t id, std::uint32_t error_code);
@@ -105,6 +107,8 @@ class Session {
   std::uint64_t admitted_ = 0;
   ResetBucket resets_;
   int drain_steps_ = 0;
+  Nanos swept_since_ = 0;
+  bool has_settings_ = false;  // The client's.
   bool dirty_ = false;
   bool abused_ = false;
   bool closing_ = false;

@@ -35,16 +35,26 @@ int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
              const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
              std::size_t value_size, std::uint8_t /*flags*/, void* user_data) {
   Stream* stream = From(user_data)->Find(frame->hd.stream_id);
-  if (stream != nullptr) {
-    stream->OnHeader({reinterpret_cast<const char*>(name), name_size},
-                     {reinterpret_cast<const char*>(value), value_size});
+  if (stream == nullptr) {
+    return 0;
   }
-  return 0;
+  stream->OnHeader({reinterpret_cast<const char*>(name), name_size},
+                   {reinterpret_cast<const char*>(value), value_size});
+  // The rest of a bomb is decompressed, as HPACK must be, and no longer looked at.
+  if (!stream->has_header_bomb()) {
+    return 0;
+  }
+  stream->counted_useless = true;
+  From(user_data)->CountUselessStream();
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 // NOLINTEND(readability-function-size)
 
 int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
                     void* user_data) {
+  if (frame->hd.type == NGHTTP2_SETTINGS) {
+    From(user_data)->OnSettings();
+  }
   const bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
   if (!is_headers && !(frame->hd.type == NGHTTP2_DATA && EndsStream(frame))) {
     return 0;

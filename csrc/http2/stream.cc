@@ -26,6 +26,7 @@ Status OverBudget(std::uint32_t size, const char* whose, std::uint64_t budget) {
 void Stream::Open(Session* session, std::int32_t id) {
   session_ = session;
   id_ = id;
+  began_at_ = session->now();
 }
 
 void Stream::Clear() {
@@ -51,6 +52,11 @@ void Stream::OnHeader(std::string_view name, std::string_view value) {
     bad_timeout_ = !timeout.has_value();
     deadline_ = DeadlineAfter(session_->now(), timeout.value_or(0));
   }
+}
+
+bool Stream::has_header_bomb() const {
+  constexpr std::uint64_t kTimes = 8;
+  return header_list_bytes_ > kTimes * session_->limits().max_header_list_bytes;
 }
 
 void Stream::OnHeaders(bool is_end) {
@@ -161,6 +167,24 @@ void Stream::OnEnd() {
   } else {
     did_work_ = true;
     session_->handler()->OnEnd(this);
+  }
+}
+
+void Stream::Sweep(Nanos now) {
+  constexpr Nanos kSecond = 1'000'000'000;
+  const Limits& limits = session_->limits();
+  const Nanos over = now - began_at_ - limits.message_grace;
+  const bool is_whole = prefix_have_ == prefix_.size() && received_ == size_;
+  if (answered_ || !is_call_ || is_whole || over <= 0) {
+    return;
+  }
+  const std::uint64_t least =
+      static_cast<std::uint64_t>(over / kSecond) * limits.least_bytes_per_s;
+  if (received_ <= least) {
+    Refuse(Status::DeadlineExceeded(
+        "the message comes too slowly: " + std::to_string(received_) + " of " +
+        std::to_string(size_) + " bytes after " +
+        std::to_string((now - began_at_) / kSecond) + " s"));
   }
 }
 

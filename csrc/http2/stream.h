@@ -42,6 +42,8 @@ class Stream final : public Call {
   void OnHeaders(bool is_end);
   void OnData(std::span<const std::uint8_t> bytes);
   void OnEnd();
+  // Refuses a message that comes too slowly.
+  void Sweep(Nanos now);
   // The last word: tells the handler when it still waits, and lets the answer go.
   // Returns whether the client went away before its answer.
   bool OnClose();
@@ -49,12 +51,17 @@ class Stream final : public Call {
   [[nodiscard]] std::int32_t id() const { return id_; }
   [[nodiscard]] Answer* answer() const { return answer_; }
   void set_answer(Answer* answer) { answer_ = answer; }
+  // More headers than anyone sends by mistake: not worth a polite answer.
+  [[nodiscard]] bool has_header_bomb() const;
   // Headers were those of a gRPC call.
   [[nodiscard]] bool is_call() const { return is_call_; }
   // A whole message reached the handler.
   [[nodiscard]] bool did_work() const { return did_work_; }
+  // The handler has the call and has not answered it.
+  [[nodiscard]] bool is_waiting() const { return with_handler_ && !answered_; }
   // Answered while the client may still send: reset after the answer.
   [[nodiscard]] bool is_early() const { return answered_ && !remote_closed_; }
+  bool counted_useless = false;  // By the session's limit on streams that do no work.
   // Counted by the session among early answers.
   bool counted_early = false;
   std::uint32_t live_index = 0;  // The session's.
@@ -84,6 +91,7 @@ class Stream final : public Call {
   std::size_t prefix_have_ = 0;
   std::array<std::uint8_t, 5> prefix_{};
   Nanos deadline_ = kNever;
+  Nanos began_at_ = 0;
   std::string path_;
 };
 

@@ -101,6 +101,8 @@ struct ControlPage {
   alignas(64) std::atomic<std::uint32_t> completed{0};
   // From here on a batch takes no more rows; written by the front end before it offers.
   alignas(64) std::atomic<std::uint32_t> close_rows{0};
+  // The signal that ends the worker, if it crashed (crash_note.h).
+  alignas(64) std::atomic<std::uint32_t> crash_signal{0};
   alignas(64) std::array<Completion, kCompletions> completions{};
 };
 

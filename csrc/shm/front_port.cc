@@ -85,6 +85,16 @@ bool FrontPort::IsClaimed(std::uint32_t seq) {
                                    offered->word.With(WordState::kClaimed).Encode();
 }
 
+std::uint64_t FrontPort::moves() {
+  std::uint64_t claimed = 0;
+  for (Offered& offered : offered_) {
+    offered.claimed = offered.claimed || IsClaimed(offered.word.seq);
+    claimed += offered.claimed ? 1 : 0;
+  }
+  // A batch that is finished was claimed before.
+  return std::uint64_t{consumed_} * 2 + claimed;
+}
+
 Poll FrontPort::Next(Completion* completion) {
   // Acquire pairs with the worker's release after it wrote the record.
   const std::uint32_t completed = page_->completed.load(std::memory_order_acquire);

@@ -59,6 +59,15 @@ class FrontPort {
   // that was outstanding; everything else in it is the worker's word.
   Poll Next(Completion* completion);
 
+  // Grows whenever the worker claims or finishes a batch.
+  [[nodiscard]] std::uint64_t moves();
+
+  // What the worker noted about its own end; 0 without a crash. Its word, like all
+  // else.
+  [[nodiscard]] std::uint32_t crash_signal() const {
+    return page_->crash_signal.load(std::memory_order_relaxed);
+  }
+
   // Wakes the worker if it sleeps and something was published since the last call.
   void Ring();
   // Around the front end's own sleep: after kSleeping the caller checks

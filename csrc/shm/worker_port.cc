@@ -152,6 +152,9 @@ void WorkerPort::Publish() {
   }
   // Release for the record; sequentially consistent against front_sleeps, as in Ring().
   page()->completed.store(next + 1, std::memory_order_seq_cst);
+}
+
+void WorkerPort::Ring() {
   if (page()->front_sleeps.load(std::memory_order_seq_cst) != 0) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t size = write(front_bell_.get(), &one, sizeof one);

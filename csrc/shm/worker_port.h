@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "shm/control.h"
+#include "shm/crash_note.h"
 #include "shm/hold_policy.h"
 #include "shm/region.h"
 
@@ -50,6 +51,9 @@ class WorkerPort {
 
   static Status Open(const WorkerFds& fds, const RegionSizes& sizes, WorkerPort* out);
 
+  // From now on a crash of this process is noted in the page. One port a process.
+  void NoteCrashes() { shm::NoteCrashes(&page()->crash_signal); }
+
   // Waits for a batch at most timeout_ms. `watch` is a descriptor of the caller's,
   // looked at while waiting only; -1 for none.
   Taken Take(int timeout_ms, int watch, Claim* claim);
@@ -59,8 +63,10 @@ class WorkerPort {
   // The record of the next completion, to be filled before Publish. The front end reads
   // it only after Publish.
   [[nodiscard]] Completion* record();
-  // Publishes record() and wakes the front end if it sleeps.
+  // Publishes record(). The front end may not know until Ring.
   void Publish();
+  // Wakes the front end if it sleeps.
+  void Ring();
 
   // Makes a region for the outputs of the batch that was taken last, maps it and sends
   // it to the front end. The mapping stays valid until the next call. Its descriptor

@@ -43,6 +43,10 @@ class Bound:
     late: tuple[tuple[int, str], ...]
 
 
+OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""How ONNX Runtime says that it got no memory; it has no code for it."""
+
+
 class OnnxBackend:
     """One ONNX model in one session; see `runtime.backends.base.Backend`.
 
@@ -198,5 +202,8 @@ class OnnxBackend:
     def _shapes_of(self, inputs: Inputs) -> dict[str, Shape]:
         return {name: inputs[name].shape for name in self._input_numbers}
 
-    def _failure(self, error: Exception) -> ModelError:
-        return ModelError(f"{self._path.name} failed: {first_line(error)}")
+    def _failure(self, error: Exception) -> Exception:
+        words = first_line(error)
+        if any(sign in words for sign in OUT_OF_MEMORY):
+            return MemoryError(words)
+        return ModelError(f"{self._path.name} failed: {words}")

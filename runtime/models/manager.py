@@ -15,10 +15,13 @@ from runtime.models.repository import ModelSource
 from runtime.models.version import Version
 from runtime.native.server import Server as Plane
 from runtime.native.server import Table
+from runtime.workers.limits import Limits
 from runtime.workers.process import LoadRequest
+from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
 
+MEMORY_LOOK_S = 0.5
 LOADS_AT_ONCE = 2
 """Model loads compete for memory and cores; more at once would only load each later."""
 
@@ -42,7 +45,7 @@ def entry_of(version: Version) -> Entry:
         version.source.name,
         version.source.version,
         version.state.value,
-        version.reason,
+        version.reason or version.trouble,
         description.metadata if description else b"",
         description.config if description else b"",
     )
@@ -63,8 +66,11 @@ class ModelManager:
         self._cache_dir = cache_dir
         self._batching = batching
         self._workers = workers
+        self._zygotes = Zygotes(workers.forks)
+        self._watch: asyncio.Task[None] | None = None
         self.versions = [
-            Version(source, batching, workers, plane, self.publish) for source in sources
+            Version(source, batching, workers, plane, self._zygotes, self.publish)
+            for source in sources
         ]
 
     @property
@@ -84,6 +90,8 @@ class ModelManager:
     async def load_all(self) -> None:
         """Load every version; one that cannot be loaded is unavailable with its reason."""
         self.publish()
+        if self._workers.memory_bytes:
+            self._watch = asyncio.create_task(self._watch_memory())
         gate = asyncio.Semaphore(LOADS_AT_ONCE)
 
         async def load(version: Version) -> None:
@@ -93,9 +101,23 @@ class ModelManager:
         await asyncio.gather(*(load(version) for version in self.versions))
         self.publish()
 
+    def forgive(self, worker: int, text: str) -> None:
+        """Hear that a worker was ended by one request, and by nothing else."""
+        any(version.forgive(worker, text) for version in self.versions)
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(MEMORY_LOOK_S)
+            for version in self.versions:
+                version.end_the_greedy()
+
     async def close(self, timeout_s: float) -> None:
         """End all workers."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         await asyncio.gather(*(version.close(timeout_s) for version in self.versions))
+        await self._zygotes.close()
 
     def _request(self, version: Version) -> LoadRequest:
         return LoadRequest(
@@ -107,4 +129,5 @@ class ModelManager:
             warmup=version.source.warmup,
             cache_dir=self._cache_dir,
             timeout_s=self._workers.load_timeout_s,
+            limits=Limits(self._workers.memory_bytes, self._workers.cpus),
         )

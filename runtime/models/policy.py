@@ -10,6 +10,11 @@ DEFAULT_BATCH = 64
 FIRST_PAUSE_S = 0.1
 MOST_TRIES = 6
 LONGEST_PAUSE_S = 30.0
+SETTLED_S = 1.0
+"""A worker that has served for so long has shown that it can."""
+
+CRASH_LOOP = 3
+"""Ends in a row, none of them a guilty request's doing, that are called a crash loop."""
 
 
 def requested_batch(chosen: int | None) -> int:
@@ -39,6 +44,19 @@ def gives_up(failures: int, refused: bool) -> bool:
     the way may have met anything, and is given a few tries.
     """
     return refused or failures >= MOST_TRIES
+
+
+def is_crash_loop(failures: int) -> bool:
+    """Tell whether a worker's ends are no accident any more: people should look."""
+    return failures >= CRASH_LOOP
+
+
+def proved_itself(served_s: float, batches: int, alone: bool) -> bool:
+    """Tell whether a worker that has ended showed before that it can serve.
+
+    `batches` are those that its version finished meanwhile: its own only if it was `alone`.
+    """
+    return served_s > SETTLED_S or (alone and batches > 0)
 
 
 def restart_pause_s(failures: int) -> float:

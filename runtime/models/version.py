@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from runtime.backends import framework_of
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
 from runtime.models import policy
@@ -17,12 +18,12 @@ from runtime.models.lifecycle import Event, State, advance
 from runtime.models.repository import ModelSource
 from runtime.native.served import Served, WorkerLink
 from runtime.native.server import Server as Plane
+from runtime.workers.launch import describe_status
+from runtime.workers.limits import resident_bytes
 from runtime.workers.process import Loaded, LoadRequest, WorkerProcess
+from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
-
-SETTLED_S = 1.0
-"""A worker that has served for so long has shown that starting it again helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class QueueOptions:
     close_rows: int
     max_queue_delay_us: int
     max_queue_size: int
+    batch_timeout_s: float
     input_bytes: int
     inputs: list[tuple[str, str, tuple[int, ...]]]
     outputs: list[tuple[str, str, tuple[int, ...]]]
@@ -46,9 +48,12 @@ class Instance:
 
     name: str
     process: WorkerProcess | None = None
+    worker: int = 0  # The data plane's number of it.
     serving: bool = False
     failures: int = 0
     served_since: float = 0.0
+    batches_before: int = 0  # Of the version, when it began to serve.
+    last_end: str = ""
 
 
 class Version:
@@ -60,6 +65,7 @@ class Version:
         batching: Batching,
         workers: Workers,
         plane: Plane,
+        zygotes: Zygotes,
         on_change: Callable[[], None],
     ) -> None:
         self.source = source
@@ -74,6 +80,7 @@ class Version:
         self._batching = batching
         self._workers = workers
         self._plane = plane
+        self._zygotes = zygotes
         self._on_change = on_change
         self._tasks: set[asyncio.Task[None]] = set()
         label = f"{source.name}/{source.version}"
@@ -84,7 +91,45 @@ class Version:
         if self.served is None:
             return {}
         native = {name.decode(): value for name, value in self.served.counts().items()}
-        return {**native, "worker_restarts": self.restarts}
+        looping = sum(policy.is_crash_loop(i.failures) for i in self.instances)
+        return {**native, "worker_restarts": self.restarts, "crash_looping": looping}
+
+    @property
+    def trouble(self) -> str:
+        """What people should know of workers that keep ending, or nothing."""
+        return "; ".join(
+            f"crash loop: {instance.name} ended {instance.failures} times in a row, last "
+            f"{instance.last_end}"
+            for instance in self.instances
+            if policy.is_crash_loop(instance.failures)
+        )
+
+    def forgive(self, worker: int, text: str) -> bool:
+        """Hear that a worker was ended by one request; False if it was not ours.
+
+        The deaths before it are forgiven too: that request may have been in their batches.
+        """
+        for instance in self.instances:
+            if instance.worker == worker:
+                logger.error("%s was ended by one request: %s", instance.name, text)
+                break
+        else:
+            return False
+        for instance in self.instances:
+            instance.failures = 0
+        return True
+
+    def end_the_greedy(self) -> None:
+        """End workers that hold more memory of their own than they may."""
+        limit = self._workers.memory_bytes
+        for instance in self.instances:
+            process = instance.process
+            if not limit or process is None or not instance.serving:
+                continue
+            used = resident_bytes(process.pid)
+            if used > limit:
+                logger.error("%s holds %d bytes and is ended", instance.name, used)
+                self._plane.end_worker_for_memory(instance.worker)
 
     @property
     def label(self) -> str:
@@ -106,6 +151,7 @@ class Version:
         for instance, result in zip(others, results, strict=True):
             if isinstance(result, LeeboardError):
                 logger.error("%s could not start: %s", instance.name, result)
+                instance.last_end = str(result)
                 self._restart_later(instance)
             elif result is not None:
                 raise result
@@ -123,7 +169,11 @@ class Version:
 
     async def _fill(self, instance: Instance) -> None:
         """Start one worker, load it, attach it, and hand it to the data plane."""
-        process = WorkerProcess(instance.name, lambda _, how: self._lost(instance, how))
+        began = time.monotonic()
+        started = await self._zygotes.start(instance.name, framework_of(self.source.path))
+        process = WorkerProcess(
+            instance.name, started, lambda _, how: self._lost(instance, how)
+        )
         instance.process = process
         try:
             loaded = await process.load(self._load)
@@ -135,16 +185,23 @@ class Version:
             with contextlib.suppress(LeeboardError):
                 await process.close(0.0)
             raise
-        self._plane.add_worker(served, link)
+        instance.worker = self._plane.add_worker(served, link)
         instance.serving = True
         instance.served_since = time.monotonic()
+        instance.batches_before = self._batches()
         logger.info(
-            "%s is ready after %.2f s (worker %d)",
+            "%s is ready after %.3f s (worker %d)",
             instance.name,
-            loaded.load_s,
+            time.monotonic() - began,
             process.pid,
         )
-        self._report(Event.LOADED, "")
+        if not self._is_on_probation(instance):
+            self._report(Event.LOADED, "")
+
+    def _is_on_probation(self, instance: Instance) -> bool:
+        """Whether so many workers ended here that the next one must first stay."""
+        was_given_up = policy.gives_up(instance.failures, refused=False)
+        return was_given_up and self.state is State.UNAVAILABLE
 
     def _serve(self, loaded: Loaded) -> Served:
         """Return the version's queue, made from what its first worker found."""
@@ -172,6 +229,7 @@ class Version:
                 rows,
                 batching.max_queue_delay_us,
                 batching.max_queue_size,
+                batching.batch_timeout_s,
                 self._workers.input_bytes,
                 [(s.name, s.datatype, row_dims(s, size > 0)) for s in signature.inputs],
                 [(s.name, s.datatype, row_dims(s, size > 0)) for s in signature.outputs],
@@ -190,6 +248,9 @@ class Version:
         self._plane.add_served(served)
         return served
 
+    def _batches(self) -> int:
+        return self.counts().get("batches", 0)
+
     def _report(self, event: Event, reason: str) -> None:
         before = self.state
         self.state = advance(self.label, self.state, event)
@@ -207,9 +268,11 @@ class Version:
             return  # Whoever is starting it hears of its end from the channel.
         instance.serving = False
         instance.process = None
-        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        instance.last_end = how = describe_status(status)
         logger.warning("%s ended (%s); its batches run again elsewhere", instance.name, how)
-        if time.monotonic() - instance.served_since > SETTLED_S:
+        served_s = time.monotonic() - instance.served_since
+        batches = self._batches() - instance.batches_before
+        if policy.proved_itself(served_s, batches, alone=len(self.instances) == 1):
             instance.failures = 0
         self._restart_later(instance)
 
@@ -218,13 +281,23 @@ class Version:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _tell_trouble(self, instance: Instance) -> None:
+        logger.error("%s", self.trouble)
+        nobody_serves = not any(i.serving for i in self.instances)
+        if nobody_serves and policy.gives_up(instance.failures, refused=False):
+            self._report(Event.BROKE, f"its workers keep ending, last {instance.last_end}")
+        self._on_change()
+
     async def _restart(self, instance: Instance) -> None:
         while self.state is not State.GONE:
             instance.failures += 1
+            if policy.is_crash_loop(instance.failures):
+                self._tell_trouble(instance)
             await asyncio.sleep(policy.restart_pause_s(instance.failures))
             try:
                 await self._fill(instance)
             except LeeboardError as error:
+                instance.last_end = str(error)
                 logger.error("%s could not be restarted: %s", instance.name, error)
                 refused = isinstance(error, ModelError)
                 nobody_serves = not any(i.serving for i in self.instances)
@@ -232,4 +305,17 @@ class Version:
                     self._report(Event.BROKE, str(error))
             else:
                 self.restarts += 1
+                await self._settle(instance)
                 return
+
+    async def _settle(self, instance: Instance) -> None:
+        """Take a crash loop back once its worker has stayed."""
+        if not policy.is_crash_loop(instance.failures):
+            return
+        worker = instance.worker
+        await asyncio.sleep(policy.SETTLED_S)
+        if instance.serving and instance.worker == worker:
+            logger.info("%s stays: no crash loop any more", instance.name)
+            instance.failures = 0
+            self._report(Event.LOADED, "")
+            self._on_change()

@@ -56,6 +56,7 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
         string label
         uint32_t close_rows
         int64_t max_queue_delay
+        int64_t batch_timeout
         uint32_t max_queue_size
         uint64_t input_bytes
         uint32_t max_shapes
@@ -76,6 +77,10 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
         uint64_t output_bytes() noexcept
         void CloseWorkerEnds() noexcept
         void SetProcess(int pid, int pidfd) noexcept
+
+cdef extern from "batch/worker_link.h" namespace "leeboard::batch" nogil:
+    cdef enum Death "leeboard::batch::Death":
+        MEMORY "leeboard::batch::Death::kMemory"
 
 cdef extern from "front/served.h" namespace "leeboard::front" nogil:
     cdef cppclass CServed "leeboard::front::Served":
@@ -118,6 +123,7 @@ cdef extern from "front/server.h" namespace "leeboard::front" nogil:
         uint64_t AddWorker(shared_ptr[CServed] served,
                            unique_ptr[CWorkerLink] link) except +
         void RemoveWorker(uint64_t worker) except +
+        void EndWorker(uint64_t worker, Death death) except +
         void FailWaiting(shared_ptr[CServed] served, string reason) except +
         void BeginDrain() except +
         int notices_fd() noexcept

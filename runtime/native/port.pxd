@@ -78,6 +78,8 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         const LayoutRecord& layout(const BatchHeader& header) noexcept
         Completion* record() noexcept
         void Publish() noexcept
+        void Ring() noexcept
+        void NoteCrashes() noexcept
         Status GrowOutputs(uint64_t size, uint8_t** memory) except +
         uint8_t* inputs() noexcept
         uint8_t* outputs() noexcept

@@ -128,6 +128,14 @@ cdef class WorkerPort:
         record.message_data()[size] = 0
         self._port.Publish()
 
+    def ring(self):
+        """Wake the front end if it sleeps; after `publish` or `fail`."""
+        self._port.Ring()
+
+    def note_crashes(self):
+        """Leave the signal of a crash where the front end sees it; once a process."""
+        self._port.NoteCrashes()
+
 
 def monotonic_ns():
     """Return nanoseconds on the clock that batches are timed with."""

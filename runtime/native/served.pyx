@@ -58,6 +58,7 @@ cdef class Served:
         queue.label = f"model '{options.model}' version {options.version}".encode()
         queue.close_rows = options.close_rows
         queue.max_queue_delay = options.max_queue_delay_us * 1000
+        queue.batch_timeout = <long long>(options.batch_timeout_s * 1e9)
         queue.max_queue_size = options.max_queue_size
         queue.input_bytes = options.input_bytes
         check(CServed.Create(move(signature), move(queue), &self._served))

@@ -10,6 +10,7 @@ from libcpp.memory cimport make_shared, shared_ptr, unique_ptr
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport (
+    MEMORY,
     CServer,
     CTable,
     Notice,
@@ -21,7 +22,7 @@ from runtime.native.plane cimport (
 from runtime.native.served cimport Served, WorkerLink
 from runtime.native.status cimport check
 
-cdef tuple KINDS = ("worker broken", "drained")
+cdef tuple KINDS = ("worker broken", "drained", "guilty")
 
 
 @cython.final
@@ -88,6 +89,9 @@ cdef class Server:
 
     def remove_worker(self, worker):
         self._server.get().RemoveWorker(worker)
+
+    def end_worker_for_memory(self, worker):
+        self._server.get().EndWorker(worker, MEMORY)
 
     def fail_waiting(self, Served served not None, reason):
         self._server.get().FailWaiting(served._served, reason.encode())

@@ -41,6 +41,7 @@ class InlineOptions:
     max_batch_size: int = 8
     max_queue_delay_us: int = 0
     max_queue_size: int = 1024
+    batch_timeout_s: float = 0.0
     input_bytes: int = 64 * MIB
     output_bytes: int = 64 * MIB
 
@@ -177,6 +178,7 @@ class InlineServer:
             options.max_batch_size,
             options.max_queue_delay_us,
             options.max_queue_size,
+            options.batch_timeout_s,
             options.input_bytes,
             [(s.name, s.datatype, row_dims(s, batched)) for s in self._signature.inputs],
             [(s.name, s.datatype, row_dims(s, batched)) for s in self._signature.outputs],

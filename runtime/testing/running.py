@@ -43,12 +43,18 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def children_of(pid: int) -> list[int]:
     """Return the processes that `pid` started and that still run."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    # A thread, or all of them, may end between the two looks.
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # A thread may end between the two looks.
-            text = (task / "children").read_text()
-            found += [int(child) for child in text.split()]
+            found += [int(child) for child in task.read_text().split()]
     return found
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line; nothing once it has gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
 
 
 class RunningServer:
@@ -134,8 +140,17 @@ class RunningServer:
         return self._process.pid
 
     def worker_pids(self) -> list[int]:
-        """Return the worker processes that run now."""
-        return children_of(self.pid)
+        """Return the worker processes that run now, whoever started them."""
+        found = []
+        for child in children_of(self.pid):
+            is_zygote = "runtime.workers.zygote" in command_of(child)
+            found += children_of(child) if is_zygote else [child]
+        return found
+
+    def zygote_pids(self) -> list[int]:
+        """Return the zygotes that run now."""
+        children = children_of(self.pid)
+        return [pid for pid in children if "runtime.workers.zygote" in command_of(pid)]
 
     def open_descriptors(self) -> int:
         """Return how many descriptors the front process holds."""

@@ -7,6 +7,7 @@ import logging
 from runtime.backends.base import Backend, Signature
 from runtime.errors import InputError, LeeboardError
 from runtime.native.port import NOTHING, STOPPED, WorkerPort, monotonic_ns
+from runtime.workers.faults import Faults
 from runtime.workers.slots import InputReader, SlotOutputs
 
 logger = logging.getLogger(__name__)
@@ -15,6 +16,7 @@ WAIT_MS = 100
 """Longest sleep between two looks at the page: what a lost bell may cost."""
 
 INVALID_ARGUMENT = 3
+RESOURCE_EXHAUSTED = 8
 INTERNAL = 13
 
 
@@ -22,10 +24,16 @@ class BatchLoop:
     """Runs batches of one port on one backend, in the calling thread."""
 
     def __init__(
-        self, port: WorkerPort, backend: Backend, signature: Signature, batched: bool
+        self,
+        port: WorkerPort,
+        backend: Backend,
+        signature: Signature,
+        batched: bool,
+        faults: Faults | None = None,
     ) -> None:
         self._port = port
         self._backend = backend
+        self._faults = faults
         self._inputs = InputReader(port, signature)
         self._outputs = SlotOutputs(port, signature, batched)
 
@@ -38,20 +46,27 @@ class BatchLoop:
                 return
             if taken != NOTHING:
                 self.run_batch()
+                self._pass("before_bell")
+                port.ring()
 
     def run_batch(self) -> None:
         """Run the batch that the port has claimed and publish what came of it."""
         port = self._port
         try:
+            self._pass("after_claim")
             inputs = self._inputs.read()
             outputs = self._outputs
             outputs.begin()
             began = monotonic_ns()
             self._backend.run(inputs, outputs)
             ended = monotonic_ns()
+            self._pass("mid_output")
             count = outputs.finish()
+            self._pass("before_publish")
         except InputError as error:
             port.fail(INVALID_ARGUMENT, str(error).encode())
+        except MemoryError as error:
+            port.fail(RESOURCE_EXHAUSTED, f"out of memory: {error}".encode())
         except LeeboardError as error:
             port.fail(INTERNAL, str(error).encode())
         except Exception as error:
@@ -60,3 +75,7 @@ class BatchLoop:
             port.fail(INTERNAL, f"{type(error).__name__}: {error}".encode())
         else:
             port.publish(count, outputs.grown, began, ended)
+
+    def _pass(self, point: str) -> None:
+        if self._faults is not None:
+            self._faults(point)

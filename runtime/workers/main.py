@@ -1,18 +1,23 @@
 """A worker process: loads one model, proves that it may serve, then runs batches.
 
-Started by the supervisor as ``python -m runtime.workers.main FD`` with one end of a
-`channel`. It answers `load` with `loaded` or `failed`, takes the shared memory with
-`attach`, and serves until its channel hangs up: a worker never outlives its front end.
+Forked by a zygote, or started as ``python -m runtime.workers.main CHANNEL LIFE``, with one
+end of a `channel` and of its life line. It answers `load` with `loaded` or `failed`, takes
+the shared memory with `attach`, and serves until its channel hangs up: a worker never
+outlives its front end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import os
+import select
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,8 @@ from runtime.backends.sample import read_warmup
 from runtime.errors import LeeboardError, WorkerError
 from runtime.native.port import WorkerPort
 from runtime.workers import channel
+from runtime.workers.faults import Faults, from_environment
+from runtime.workers.limits import Limits, from_message, keep_to
 from runtime.workers.logs import LossyStream
 from runtime.workers.loop import BatchLoop
 
@@ -32,7 +39,9 @@ logger = logging.getLogger(__name__)
 FD_NAMES = ("control", "inputs", "outputs", "bell", "front_bell", "passing")
 
 
-def load(request: channel.Message) -> tuple[Backend, LoadReport]:
+def load(
+    request: channel.Message, faults: Faults | None = None
+) -> tuple[Backend, LoadReport]:
     """Open the model of a `load` message and check it; raises LeeboardError."""
     path = Path(request["path"])
     cache = request["cache_dir"]
@@ -40,7 +49,11 @@ def load(request: channel.Message) -> tuple[Backend, LoadReport]:
     options = LoadOptions(
         threads=request["threads"], cache_dir=Path(cache) if cache else None
     )
+    if faults is not None:
+        faults("load")
     backend.load(path, options)
+    if faults is not None:
+        faults("warm_up")
     warmup = request["warmup"]
     values = read_warmup(Path(warmup), backend.signature()) if warmup else None
     report = check_loaded(backend, request["max_batch_size"], values, request["measured"])
@@ -74,14 +87,19 @@ def signature_from(message: dict[str, Any]) -> Signature:
     )
 
 
-def serve(talk: socket.socket) -> int:
-    """Go through the life of one worker; returns the exit status."""
+def serve(talk: socket.socket, bind: Callable[[Limits], None]) -> int:
+    """Go through the life of one worker; returns the exit status.
+
+    `bind` is told the process's limits before anything of the model's is touched.
+    """
     first = channel.receive(talk)
     if first is None:
         return 0
+    bind(from_message(first[0]["limits"]))
     started = time.monotonic()
     try:
-        backend, report = load(first[0])
+        faults = from_environment()
+        backend, report = load(first[0], faults)
     except LeeboardError as error:
         channel.send(talk, {"kind": "failed", "reason": str(error)})
         return 1
@@ -105,26 +123,52 @@ def serve(talk: socket.socket) -> int:
         message["output_bytes"],
     )
     channel.send(talk, {"kind": "attached"})
-    BatchLoop(port, backend, signature, message["batched"]).run(talk.fileno())
+    port.note_crashes()
+    BatchLoop(port, backend, signature, message["batched"], faults).run(talk.fileno())
     backend.close()
     return 0
 
 
-def main(arguments: list[str]) -> int:
-    """Run a worker on the channel whose descriptor is the first argument."""
+def tie_to(life: int) -> None:
+    """Have the kernel kill this process when the other end of its life line is gone.
+
+    Nothing of ours has to run for that: a worker that hangs in its model, holding the GIL,
+    ends as surely as an idle one. (PR_SET_PDEATHSIG would tie it to its parent, which may
+    be the zygote, and to the thread that forked.) Where the kernel has no such signals,
+    the channel's end is seen as soon as the worker looks.
+    """
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([life], [], [], 0)[0]:  # It went before it was watched.
+            os._exit(1)
+
+
+def begin(talk_fd: int, life: int) -> int:
+    """Be a worker; standard output and error are its words. Returns its exit status."""
     # Ctrl-C and an init system reach the whole group; when to end is the front end's word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.stdout = LossyStream(1)
     sys.stderr = LossyStream(2)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    talk = socket.socket(fileno=int(arguments[0]))
-    os.set_inheritable(talk.fileno(), False)
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True
+    )
+    talk = socket.socket(fileno=talk_fd)
+    for fd in (talk_fd, life):
+        os.set_inheritable(fd, False)
+    tie_to(life)
     try:
-        return serve(talk)
+        return serve(talk, keep_to)
     except WorkerError as error:
         logger.error("worker ends: %s", error)
         return 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run a worker on the channel and the life line whose descriptors are the arguments."""
+    return begin(int(arguments[0]), int(arguments[1]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""One worker process as the control plane sees it: start, load, attach, end.
+"""One worker process as the control plane sees it: load, attach, end.
 
-Starting is cold: a fresh interpreter that imports the model's framework. All waiting is
-done by an asyncio loop; the request path never comes here.
+All waiting is done by an asyncio loop; the request path never comes here.
 """
 
 from __future__ import annotations
@@ -10,26 +9,30 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import runtime
 from runtime.backends.base import Signature
 from runtime.backends.load_check import LoadReport
 from runtime.errors import ModelError, WorkerError
 from runtime.native.served import Served, WorkerLink
 from runtime.workers import channel
+from runtime.workers.launch import UNKNOWN_STATUS, Started
+from runtime.workers.limits import Limits
 from runtime.workers.logs import LineForwarder
 from runtime.workers.main import FD_NAMES, signature_from
 
 logger = logging.getLogger(__name__)
 
 ATTACH_TIMEOUT_S = 10.0
+STATUS_PAUSE_S = 0.002
+STATUS_TRIES = 100
+"""How often, and how far apart, a forked worker's status is looked for after its end."""
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class LoadRequest:
     warmup: Path | None = None
     cache_dir: Path | None = None
     timeout_s: float = 600.0
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,72 +59,34 @@ class Loaded:
     load_s: float
 
 
-def worker_environment() -> dict[str, str]:
-    """Return the environment of a worker: quiet libraries, our package, one BLAS thread."""
-    package_root = str(Path(runtime.__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "ORT_DISABLE_TELEMETRY": "1",
-        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "PYTHONPATH": os.pathsep.join(p for p in (package_root, inherited) if p),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def start_process(name: str) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
-    """Start a worker; returns it, our end of its channel, and the pipe of its words.
-
-    Raises WorkerError, and keeps no descriptor, when the system has no room for it.
-    """
-    try:
-        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
-            talk, passed = channel.pair()
-            ours.enter_context(talk)
-            theirs.enter_context(passed)
-            words, printed = os.pipe()
-            ours.callback(os.close, words)
-            theirs.callback(os.close, printed)
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runtime.workers.main", str(passed.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                pass_fds=[passed.fileno()],
-                env=worker_environment(),
-                start_new_session=False,
-            )
-            ours.pop_all()
-    except OSError as error:
-        raise WorkerError(f"{name}: the worker cannot be started: {error}") from error
-    return process, talk, words
-
-
 class WorkerProcess:
     """A running worker; `close` ends it for good.
 
-    Raises WorkerError when the system has no process or descriptor left for it.
+    `on_exit` hears once of an end that nobody asked for, with the exit status: negative for
+    a signal, UNKNOWN_STATUS when only the end is known.
     """
 
-    def __init__(self, name: str, on_exit: Callable[[WorkerProcess, int], None]) -> None:
+    def __init__(
+        self, name: str, started: Started, on_exit: Callable[[WorkerProcess, int], None]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._name = name
         self._on_exit = on_exit
         self._messages: asyncio.Queue[channel.Message | None] = asyncio.Queue(maxsize=8)
-        self._process, self._talk, words = start_process(name)
-        self._lines = LineForwarder(words, name, logger)
+        self._child, self._talk, self._life = started.child, started.talk, started.life
+        self._ended = False
+        self._tries = 0
+        self._lines = LineForwarder(started.words, name, logger)
         self._talk.setblocking(False)
-        self._pidfd = self._open_pidfd()
         self._loop.add_reader(self._talk.fileno(), self._read_talk)
         self._loop.add_reader(self._lines.fd, self._read_lines)
-        if self._pidfd >= 0:
-            self._loop.add_reader(self._pidfd, self._reap)
+        if self._child.pidfd >= 0:
+            self._loop.add_reader(self._child.pidfd, self._hear_end)
 
     @property
     def pid(self) -> int:
         """The process's number."""
-        return self._process.pid
+        return self._child.pid
 
     async def load(self, request: LoadRequest) -> Loaded:
         """Have the worker load and check the model.
@@ -139,6 +105,7 @@ class WorkerProcess:
                 "measured": request.measured,
                 "warmup": str(warmup) if warmup else None,
                 "cache_dir": str(cache) if cache else None,
+                "limits": request.limits.as_message(),
             },
         )
         answer = await self._answer("loading the model", request.timeout_s)
@@ -160,16 +127,19 @@ class WorkerProcess:
         }
         channel.send(self._talk, message, [fds[name] for name in FD_NAMES])
         await self._answer("attaching shared memory", ATTACH_TIMEOUT_S)
-        if self._process.returncode is not None:
+        if self._ended:
             # Its end was heard before its answer was read; nobody will hear of it again.
             raise WorkerError(f"{self._name}: the worker ended while attaching")
-        pidfd = os.dup(self._pidfd) if self._pidfd >= 0 else -1
+        try:
+            pidfd = os.dup(self._child.pidfd) if self._child.pidfd >= 0 else -1
+        except OSError as error:
+            raise WorkerError(f"{self._name}: no room for its pidfd: {error}") from error
         link.set_process(self.pid, pidfd)
 
     def kill(self) -> None:
         """End the process at once; its end is reported like any other."""
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
+        if not self._ended:
+            self._child.kill()
 
     async def close(self, timeout_s: float) -> None:
         """Hang up, wait for the end, and insist when it does not come."""
@@ -177,10 +147,9 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self._talk.shutdown(socket.SHUT_RDWR)
         deadline = self._loop.time() + timeout_s
-        while self._process.poll() is None:
+        while not self._ended and self._child.poll() is None:
             if self._loop.time() >= deadline:
-                self.kill()
-                self._process.wait()
+                self._child.kill()
             await asyncio.sleep(0.005)
         self._forget()
 
@@ -201,8 +170,8 @@ class WorkerProcess:
         if received is None:
             self._loop.remove_reader(self._talk.fileno())
             self._say(None)
-            if self._pidfd < 0:
-                self._loop.call_soon(self._reap)
+            if self._child.pidfd < 0:
+                self._hear_end()
             return
         message, fds = received
         for fd in fds:  # A worker has nothing to send us.
@@ -217,27 +186,30 @@ class WorkerProcess:
         if not self._lines.pump():
             self._loop.remove_reader(self._lines.fd)
 
-    def _reap(self) -> None:
-        status = self._process.wait()
+    def _hear_end(self) -> None:
+        """Report the end. A zygote's word on the status may come a moment later."""
+        if self._ended:
+            return
+        if self._child.pidfd >= 0:
+            self._loop.remove_reader(self._child.pidfd)
+        status = self._child.poll()
+        self._tries += 1
+        if status is None and self._tries <= STATUS_TRIES:
+            self._loop.call_later(STATUS_PAUSE_S, self._hear_end)
+            return
         self._forget()
-        self._on_exit(self, status)
+        self._on_exit(self, UNKNOWN_STATUS if status is None else status)
 
     def _forget(self) -> None:
-        if self._talk.fileno() < 0:
+        if self._ended:
             return
-        for fd in (self._talk.fileno(), self._lines.fd, self._pidfd):
+        self._ended = True
+        for fd in (self._talk.fileno(), self._lines.fd, self._child.pidfd):
             if fd >= 0:
                 self._loop.remove_reader(fd)
         self._lines.drain()
         self._lines.close()
         self._say(None)
         self._talk.close()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    def _open_pidfd(self) -> int:
-        try:
-            return os.pidfd_open(self._process.pid)
-        except OSError:
-            return -1  # Refused (seccomp, gVisor): the channel's hang-up tells instead.
+        os.close(self._life)
+        self._child.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import random
@@ -16,7 +17,7 @@ import tritonclient.grpc as triton
 
 from runtime.testing import models
 from runtime.testing.fake_backend import FakeBackend
-from runtime.testing.running import RunningServer
+from runtime.testing.running import RunningServer, children_of
 from runtime.testing.waiting import wait_until
 from tests.integration.calls import rows, tensors
 from tests.integration.conftest import MakeInline
@@ -114,10 +115,87 @@ def test_no_worker_outlives_a_killed_front_end(width: tuple[str, ...]) -> None:
     )
 
 
+def mappers_of_shared_memory(pids: list[int]) -> list[int]:
+    """Return which of these processes map memory that a server shares."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if "memfd:leeboard" in Path(f"/proc/{pid}/maps").read_text():
+                found.append(pid)
+    return found
+
+
+def family_of(pid: int) -> list[int]:
+    """Return a process with all that it started, and what those started."""
+    return [pid, *(each for child in children_of(pid) for each in family_of(child))]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_killed_front_end_leaves_no_process_that_maps_its_memory(
+    width: tuple[str, ...], busy: bool
+) -> None:
+    server = RunningServer(*width, "--instances", "2")
+    server.__enter__()
+    loads = [Load(server.grpc) for _ in range(int(busy))]
+    for load in loads:
+        load.more(20)
+    family = family_of(server.pid)
+    workers = server.worker_pids()
+    assert set(mappers_of_shared_memory(family)) == {server.pid, *workers}
+    server.signal(signal.SIGKILL)
+    server.wait()
+    for load in loads:
+        load.stop()
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "nobody is left"
+    )
+    assert mappers_of_shared_memory(family) == []
+
+
+def test_a_worker_that_cannot_look_ends_with_its_front_end(
+    width: tuple[str, ...],
+) -> None:
+    server = RunningServer(*width)
+    server.__enter__()
+    pids = [*server.worker_pids(), *server.zygote_pids()]
+    assert len(pids) == 2
+    os.kill(pids[0], signal.SIGSTOP)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "no orphan is left"
+    )
+
+
+def test_killing_the_zygote_disturbs_nobody(width: tuple[str, ...]) -> None:
+    with RunningServer(*width) as server:
+        load = Load(server.grpc)
+        load.more(20)
+        (zygote,) = server.zygote_pids()
+        workers = server.worker_pids()
+        os.kill(zygote, signal.SIGKILL)
+        load.more(20)
+        assert workers != []
+        kill_orphan(server)
+        load.more(50)
+        load.stop()
+        assert load.failures == []
+        assert server.total("leeboard_worker_deaths_total") == 1
+
+
+def kill_orphan(server: RunningServer) -> None:
+    """End the worker whose zygote is gone, by the number that the log gave it."""
+    (line,) = [line for line in server.log if "is ready after" in line and "worker" in line]
+    os.kill(int(line.rpartition("worker ")[2].rstrip(")\n")), signal.SIGKILL)
+    wait_until(
+        lambda: server.total("leeboard_worker_restarts_total") == 1, "another one serves"
+    )
+
+
 def test_a_workers_words_reach_the_log_with_its_models_name(width: tuple[str, ...]) -> None:
     with RunningServer(*width) as server:
         os.kill(server.worker_pids()[0], signal.SIGKILL)
-        wait_until(lambda: any("ended (signal 9)" in line for line in server.log), "logged")
+        wait_until(lambda: any("ended (SIGKILL)" in line for line in server.log), "logged")
         assert any("width/1#0" in line for line in server.log)
 
 

@@ -231,7 +231,7 @@ def test_a_dead_workers_batch_runs_again_on_its_sibling(
     first = occupy(server, backend, asker)
     waiting = asker.ask(rows(2, first=7))
     server.lose(server.workers[0])
-    server.wait_for("worker_deaths", 1)
+    server.wait_for("deaths_killed", 1)
     sibling = FakeBackend()
     server.workers.append(server.add_worker(sibling))
     assert (first.result() == rows(1) * 2).all()
@@ -239,25 +239,27 @@ def test_a_dead_workers_batch_runs_again_on_its_sibling(
     assert server.counts()["reruns"] == 1
 
 
-def test_a_request_on_which_two_workers_died_is_answered_internal(
+def test_a_request_on_which_three_workers_died_is_answered_internal(
     make_inline: MakeInline, backend: FakeBackend, asker_for: Any
 ) -> None:
     server = make_inline(backend)
     asker = asker_for(server)
     doomed = occupy(server, backend, asker)
     server.lose(server.workers[0])
-    server.wait_for("worker_deaths", 1)
-    second = FakeBackend()
-    second.hold()
-    server.workers.append(server.add_worker(second))
-    wait_until(lambda: second.entered == 1, "it runs again")
-    server.lose(server.workers[1])
+    server.wait_for("deaths_killed", 1)
+    others = [FakeBackend(), FakeBackend()]
+    for deaths, other in enumerate(others, 1):
+        other.hold()
+        server.workers.append(server.add_worker(other))
+        wait_until(lambda: other.entered == 1, "it runs again")  # noqa: B023
+        server.lose(server.workers[deaths])
     with pytest.raises(InferenceServerException) as caught:
         doomed.result()
     assert caught.value.status() == "StatusCode.INTERNAL"
-    assert "two workers died" in caught.value.message()
+    assert "every worker that ran it was killed" in caught.value.message()
     assert server.counts()["failed_worker_lost"] == 1
-    second.let_go()
+    for other in others:
+        other.let_go()
 
 
 def test_waiting_requests_hear_that_their_version_has_failed(
@@ -266,7 +268,7 @@ def test_waiting_requests_hear_that_their_version_has_failed(
     server = make_inline(backend)
     asker = asker_for(server)
     server.lose(server.workers[0])
-    server.wait_for("worker_deaths", 1)
+    server.wait_for("deaths_killed", 1)
     waiting = asker.ask(rows(1))
     server.wait_for("queued", 1)
     server.plane.fail_waiting(server.served, "the disk is gone")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from math import nan
 from pathlib import Path
 
 import pytest
 
-from runtime.config import Batching, Config, Listen, Workers, check
+from runtime.config import MIB, Batching, Config, Listen, Workers, check, parse_cpus
 from runtime.errors import ConfigError
 
 HERE = Path()
@@ -23,6 +24,9 @@ HERE = Path()
         Config(HERE, batching=Batching(4096, 60_000_000, 1_000_000)),
         Config(HERE, workers=Workers(1, 1)),
         Config(HERE, workers=Workers(256, 1024)),
+        Config(HERE, workers=Workers(memory_bytes=MIB << 30)),
+        Config(HERE, batching=Batching(batch_timeout_s=86_400)),
+        Config(HERE, workers=Workers(cpus=tuple(os.sched_getaffinity(0)))),
     ],
 )
 def test_every_bound_is_allowed(config: Config) -> None:
@@ -48,6 +52,20 @@ def test_every_bound_is_allowed(config: Config) -> None:
         (Config(HERE, workers=Workers(257)), "--instances is 257"),
         (Config(HERE, workers=Workers(1, 0)), "--threads is 0; it must be 1 to 1024"),
         (Config(HERE, workers=Workers(1, 1025)), "--threads is 1025"),
+        (Config(HERE, workers=Workers(memory_bytes=-1)), "--worker-memory is -1"),
+        (
+            Config(HERE, workers=Workers(memory_bytes=MIB << 31)),
+            "--worker-memory is 2147483648",
+        ),
+        (Config(HERE, batching=Batching(batch_timeout_s=-1)), "--batch-timeout is -1"),
+        (
+            Config(HERE, batching=Batching(batch_timeout_s=86_401)),
+            "--batch-timeout is 86401",
+        ),
+        (
+            Config(HERE, workers=Workers(cpus=(0, 9998))),
+            "processor 9998 is not ours to use",
+        ),
         (Config(HERE, Listen(grpc_port=-1)), "--grpc-port is -1; it must be 0 to 65535"),
         (Config(HERE, Listen(http_port=65536)), "--http-port is 65536"),
         (Config(HERE, exit_timeout_s=-0.5), "--exit-timeout is -0.5; it must be 0 to"),
@@ -59,3 +77,24 @@ def test_a_number_out_of_bounds_is_refused_by_its_option(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         check(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"),
+    [
+        ("", ()), ("3", (3,)), ("0,2-4", (0, 2, 3, 4)), ("4,1", (1, 4)), ("5-5", (5,)),
+        ("1,1-2", (1, 2)), ("2,", (2,)),
+    ],
+)  # fmt: skip
+def test_a_list_of_processors_is_read(text: str, cpus: tuple[int, ...]) -> None:
+    assert parse_cpus(text) == cpus
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["all", "1-", "-1", "1-2-3", "5-2", "1 2", "1.5", "\N{SUPERSCRIPT TWO}",
+     "\N{FULLWIDTH DIGIT TWO}", "0-99999999999"],
+)  # fmt: skip
+def test_what_is_no_list_of_processors_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--worker-cpus .* is no list like 2,4-7"):
+        parse_cpus(text)

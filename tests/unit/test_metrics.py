@@ -81,6 +81,17 @@ def test_plain_counts_become_counters_and_gauges() -> None:
     ]
 
 
+def test_deaths_of_workers_are_told_apart() -> None:
+    ended = replace(MLP, counts={"deaths_killed": 2, "deaths_hung": 1})
+    text = scrape(version_families([ended], BOUNDS))
+    assert lines_of(text, "leeboard_worker_deaths") == [
+        "# HELP leeboard_worker_deaths_total Workers that ended while they served.",
+        "# TYPE leeboard_worker_deaths_total counter",
+        'leeboard_worker_deaths_total{cause="killed",model="mlp",version="3"} 2.0',
+        'leeboard_worker_deaths_total{cause="hung",model="mlp",version="3"} 1.0',
+    ]
+
+
 def test_times_are_cumulative_and_in_seconds() -> None:
     text = scrape(version_families([MLP], BOUNDS))
     assert lines_of(text, "leeboard_request_seconds") == [
@@ -142,9 +153,11 @@ def names(counts: Mapping[bytes, object]) -> set[str]:
 
 
 def test_the_data_plane_counts_what_is_described_here_and_nothing_else() -> None:
-    served = Served(QueueOptions("m", "1", 1, 1, 0, 1, 1 << 20, [], []))
-    outcomes = {n for n in names(served.counts()) if n.startswith(("requests_", "failed_"))}
-    described = {*COUNTERS, *GAUGES} - {"worker_restarts"}  # Counted by the control plane.
+    served = Served(QueueOptions("m", "1", 1, 1, 0, 1, 0.0, 1 << 20, [], []))
+    labelled = ("requests_", "failed_", "deaths_")
+    outcomes = {n for n in names(served.counts()) if n.startswith(labelled)}
+    # Counted by the control plane.
+    described = {*COUNTERS, *GAUGES} - {"worker_restarts", "crash_looping"}
     assert names(served.counts()) - outcomes == described
     assert names(served.histograms()) == {*HISTOGRAMS}
     plane = Server(InlineOptions())
@@ -152,7 +165,7 @@ def test_the_data_plane_counts_what_is_described_here_and_nothing_else() -> None
 
 
 def test_histograms_have_a_value_for_every_bound_one_beyond_and_their_sum() -> None:
-    served = Served(QueueOptions("m", "1", 1, 1, 0, 1, 1 << 20, [], []))
+    served = Served(QueueOptions("m", "1", 1, 1, 0, 1, 0.0, 1 << 20, [], []))
     lengths = {name.decode(): len(v) for name, v in served.histograms().items()}
     beyond_and_sum = 2
     times = len(latency_bounds_ns()) + beyond_and_sum

@@ -23,6 +23,7 @@ struct BenchOptions {
   std::uint64_t input_bytes = 64 << 20;
   std::uint64_t output_bytes = 16 << 20;
   std::uint32_t max_shapes = 64;
+  Nanos batch_timeout = 0;
   int workers = 1;
   // Inputs, and outputs alike. UINT8 of any width unless said otherwise.
   std::vector<wire::TensorSpec> tensors = {Spec(wire::DType::kUint8, {-1})};
@@ -74,6 +75,7 @@ class Bench {
 
  private:
   BenchOptions options_;
+  std::uint64_t next_id_ = 0;
 };
 
 inline Bench::Bench(const BenchOptions& options)
@@ -88,6 +90,7 @@ inline Bench::Bench(const BenchOptions& options)
   of_queue.max_queue_size = options.max_queue_size;
   of_queue.input_bytes = options.input_bytes;
   of_queue.max_shapes = options.max_shapes;
+  of_queue.batch_timeout = options.batch_timeout;
   of_queue.outputs = options.tensors;
   EXPECT_TRUE(VersionQueue::Create(std::move(of_queue), &queue).ok());
   queue->set_sink(&sink);
@@ -103,6 +106,7 @@ inline Bench::~Bench() {
 inline FakeWorker* Bench::AddWorker() {
   std::unique_ptr<WorkerLink> link;
   EXPECT_TRUE(WorkerLink::Create(options_.output_bytes, &link).ok());
+  link->id = ++next_id_;
   workers.push_back(std::make_unique<FakeWorker>(*queue, link.get()));
   queue->AddWorker(std::move(link));
   return workers.back().get();

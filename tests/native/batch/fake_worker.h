@@ -47,6 +47,8 @@ class FakeWorker {
 
   // The batch fails with this text when a row of input 0 is `fails_on`.
   std::string fails_on = "(none)";
+  Code fails_with = Code::kUnknown;
+  Nanos takes = 0;  // What it says that a run took.
   // Spoils the record before it is published.
   std::function<void(shm::Completion*)> spoil;
   bool always_grows = false;
@@ -159,9 +161,10 @@ inline void FakeWorker::Finish() {
   record->output_count = static_cast<std::uint32_t>(seen.inputs.size());
   record->has_own_region = 0;
   record->claimed_at = record->run_began_at = record->run_ended_at = claim_.claimed_at;
+  record->run_ended_at += takes;
   const std::vector<std::string>& first = seen.inputs[0];
   const bool fails = std::find(first.begin(), first.end(), fails_on) != first.end();
-  record->code = fails ? static_cast<std::uint32_t>(Code::kUnknown) : 0;
+  record->code = fails ? static_cast<std::uint32_t>(fails_with) : 0;
   if (fails) {
     std::strcpy(record->message.data(), "told to fail");
   } else {
@@ -173,6 +176,7 @@ inline void FakeWorker::Finish() {
   ++batches;
   taken = false;
   port.Publish();
+  port.Ring();
 }
 
 inline void FakeWorker::RunUntil(int watch) {

@@ -1,5 +1,6 @@
-// Anything in any order: requests, departures, claims, completions, deaths. Whatever
-// happens, every request ends once, with its own data or for a reason.
+// Anything in any order: requests, departures, claims, completions, deaths of every
+// kind. Whatever happens, every request ends once, with its own data or for a reason,
+// and nothing runs beside a suspect.
 // `make fuzz` sets LEEBOARD_FUZZ_SECONDS.
 
 #include <gtest/gtest.h>
@@ -8,7 +9,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "bench.h"
+#include "deaths.h"
 
 namespace leeboard::batch {
 namespace {
@@ -29,6 +30,11 @@ class Machine {
     for (std::uint64_t steps = 50 + Below(400); steps > 0; --steps) {
       Step();
     }
+    for (std::size_t i = bench_.workers.size(); i-- > 0;) {
+      if (bench_.worker(i).link->broken) {
+        Die(i);
+      }
+    }
     if (bench_.workers.empty()) {
       AddWorker();
     }
@@ -38,6 +44,7 @@ class Machine {
     bench_.RunAll();
     bench_.sink.LetGo();
     Check();
+    CheckCounters();
     bench_.ExpectIdle();
   }
 
@@ -72,7 +79,7 @@ class Machine {
         return Cancel();
       case 1:
         if (Below(4) == 0 && !bench_.workers.empty()) {
-          bench_.Kill(Below(bench_.workers.size()));
+          Hurt(Below(bench_.workers.size()));
         }
         return;
       case 2:
@@ -95,7 +102,7 @@ class Machine {
       case 8:
         bench_.now += static_cast<Nanos>(Below(2'000'000));
         bench_.Pump();
-        return;
+        return CheckAlone();
       case 9:
       case 10:
         return bench_.Collect();
@@ -108,6 +115,61 @@ class Machine {
     }
   }
 
+  // A worker is told to end, or ends.
+  void Hurt(std::size_t index) {
+    if (Below(3) == 0) {
+      bench_.worker(index).link->broken = true;
+      bench_.worker(index).link->death = Death::kMemory;
+    } else {
+      Die(index);
+    }
+  }
+
+  void Die(std::size_t index) {
+    ++died_;
+    if (bench_.worker(index).link->broken) {
+      bench_.Kill(index);
+    } else {
+      End(bench_, static_cast<Death>(Below(kDeaths)), index);
+    }
+  }
+
+  void CheckAlone() {
+    int running = 0;
+    for (const auto& worker : bench_.workers) {
+      const std::vector<Batch*>& batches = worker->link->batches;
+      const bool has_suspect =
+          std::any_of(batches.begin(), batches.end(),
+                      [](const Batch* batch) { return batch->is_suspect; });
+      running += has_suspect ? 1 : 0;
+      ASSERT_TRUE(!has_suspect || batches.size() == 1) << "it is not alone";
+    }
+    ASSERT_LE(running, 1);
+  }
+
+  void CheckCounters() {
+    std::uint64_t failed = 0;
+    std::uint64_t ok = 0;
+    for (const auto& [id, end] : bench_.sink.ends) {
+      end.status.ok() ? ++ok : ++failed;
+    }
+    const VersionCounters& counters = bench_.counters();
+    EXPECT_EQ(counters.requests_ok.get(), ok);
+    std::uint64_t reasons = 0;
+    for (const Counter& reason : counters.failed) {
+      reasons += reason.get();
+    }
+    EXPECT_EQ(reasons, failed);
+    std::uint64_t deaths = 0;
+    for (const Counter& death : counters.deaths) {
+      deaths += death.get();
+    }
+    EXPECT_EQ(deaths, died_);
+    EXPECT_EQ(counters.guilty.get(), bench_.sink.guilty_texts.size());
+    EXPECT_LE(bench_.failed(Reason::kWorkerLost), counters.guilty.get());
+    EXPECT_EQ(counters.workers.get(), bench_.workers.size());
+  }
+
   void AddWorker() { bench_.AddWorker()->fails_on = texts_ ? Element(kBad) : kBad; }
 
   void Work() {
@@ -116,6 +178,7 @@ class Machine {
     }
     FakeWorker& worker = bench_.worker(Below(bench_.workers.size()));
     worker.always_grows = Below(10) == 0;
+    worker.fails_with = Below(3) == 0 ? Code::kResourceExhausted : Code::kUnknown;
     if (worker.taken || worker.Take()) {
       if (Below(2) == 0) {
         worker.Finish();
@@ -179,7 +242,7 @@ class Machine {
           EXPECT_TRUE(sent.bad) << id << " failed for another's fault";
           break;
         case Code::kInternal:
-          EXPECT_NE(end->second.status.message().find("two workers died"),
+          EXPECT_NE(end->second.status.message().find("; it is not run again"),
                     std::string::npos)
               << end->second.status.message();
           break;
@@ -197,6 +260,7 @@ class Machine {
   Bench bench_;
   std::map<std::string, Sent> sent_;
   std::uint64_t serial_ = 0;
+  std::uint64_t died_ = 0;
 };
 
 TEST(MachineFuzz, EveryRequestEndsOnceWithItsOwnData) {

@@ -52,6 +52,10 @@ class RecordingSink final : public AnswerSink {
     broken.push_back(link);
     reasons.emplace_back(why);
   }
+  void OnGuilty(std::uint64_t worker, const std::string& text) override {
+    guilty_workers.push_back(worker);
+    guilty_texts.push_back(text);
+  }
 
   void LetGo() {
     for (Outputs* outputs : std::exchange(held, {})) {
@@ -76,6 +80,8 @@ class RecordingSink final : public AnswerSink {
   std::map<std::string, Request*> waiting;
   std::vector<WorkerLink*> broken;
   std::vector<std::string> reasons;
+  std::vector<std::uint64_t> guilty_workers;
+  std::vector<std::string> guilty_texts;
   std::vector<Outputs*> held;
   bool holds = false;
   bool yields = false;  // Lets go under pressure.

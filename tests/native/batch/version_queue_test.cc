@@ -38,7 +38,7 @@ TEST(VersionQueue, AnUnclaimedBatchOfADeadWorkerGoesToAnother) {
   bench.Collect();
   EXPECT_EQ(bench.sink.Said("a"), "1");
   EXPECT_EQ(bench.counters().reruns.get(), 0u);
-  EXPECT_EQ(bench.counters().worker_deaths.get(), 1u);
+  EXPECT_EQ(bench.counters().deaths[0].get(), 1u);
   bench.ExpectIdle();
 }
 
@@ -89,10 +89,10 @@ TEST(VersionQueue, ASiblingTakesOverInOrder) {
   bench.ExpectIdle();
 }
 
-TEST(VersionQueue, ABatchOnWhichTwoWorkersDiedIsNotRunAThirdTime) {
+TEST(VersionQueue, ARequestOnWhichThreeWorkersDiedIsNotRunAFourthTime) {
   Bench bench;
   EXPECT_TRUE(bench.Send("a", "1").ok());
-  for (int death = 0; death < 2; ++death) {
+  for (int death = 0; death < 3; ++death) {
     bench.Pump();
     ASSERT_TRUE(bench.worker().Take());
     bench.Kill(0);
@@ -100,8 +100,8 @@ TEST(VersionQueue, ABatchOnWhichTwoWorkersDiedIsNotRunAThirdTime) {
   }
   EXPECT_EQ(bench.sink.CodeOf("a"), Code::kInternal);
   EXPECT_EQ(bench.sink.Said("a"),
-            "model 'm' version 1: two workers died while running this request; it was "
-            "not run a third time");
+            "model 'm' version 1: every worker that ran it was killed; it is not run "
+            "again");
   EXPECT_EQ(bench.failed(Reason::kWorkerLost), 1u);
   bench.ExpectIdle();
 }
@@ -132,6 +132,36 @@ TEST(VersionQueue, AClientThatLeavesBetweenDeathAndRerunIsPruned) {
   bench.Collect();
   EXPECT_EQ(bench.sink.Said("b"), "2");
   bench.ExpectIdle();
+}
+
+TEST(VersionQueue, ARequestRunsFromTheClaimOn) {
+  Bench bench;
+  EXPECT_TRUE(bench.Send("a", "1").ok());
+  const Request& request = *bench.sink.waiting.at("a");
+  EXPECT_FALSE(bench.queue->IsRunning(request));
+  bench.Pump();
+  EXPECT_FALSE(bench.queue->IsRunning(request)) << "it is only offered";
+  ASSERT_TRUE(bench.worker().Take());
+  EXPECT_TRUE(bench.queue->IsRunning(request)) << "before anybody looked";
+  bench.Pump();
+  EXPECT_TRUE(bench.queue->IsRunning(request));
+  bench.Kill(0);
+  EXPECT_FALSE(bench.queue->IsRunning(request));
+  bench.AddWorker();
+  bench.RunAll();
+  EXPECT_EQ(bench.sink.Said("a"), "1");
+}
+
+TEST(VersionQueue, RowsThatComeAfterTheClaimDoNotRun) {
+  Bench bench;
+  EXPECT_TRUE(bench.Send("a", "1").ok());
+  bench.Pump();
+  EXPECT_TRUE(bench.Send("late", "2").ok());
+  ASSERT_TRUE(bench.worker().Take());
+  EXPECT_FALSE(bench.queue->IsRunning(*bench.sink.waiting.at("late")));
+  bench.Pump();
+  EXPECT_TRUE(bench.queue->IsRunning(*bench.sink.waiting.at("a")));
+  EXPECT_FALSE(bench.queue->IsRunning(*bench.sink.waiting.at("late")));
 }
 
 TEST(VersionQueue, ABatchWithoutClientsDoesNotWaitForAWorker) {

@@ -204,7 +204,7 @@ TEST_F(ServerTest, AWorkerThatIsRemovedLeavesItsBatchToTheNext) {
   server->RemoveWorker(last_worker);
   AddInlineWorker();
   EXPECT_EQ(client.Wait(call).grpc_status(), "0");
-  EXPECT_EQ(model.counters().worker_deaths.get(), 1u);
+  EXPECT_EQ(model.counters().deaths[0].get(), 1u);
   EXPECT_EQ(model.counters().reruns.get(), 1u);
   ExpectIdle();
 }

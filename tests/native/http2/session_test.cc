@@ -222,6 +222,22 @@ TEST(Session, IdleResetsOverTheLimitCloseTheConnection) {
   EXPECT_EQ(client.goaway().code, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
 }
 
+TEST(Session, IdleResetsCountWhateverTheirCode) {
+  Limits limits;
+  limits.idle_reset_burst = 5;
+  limits.idle_resets_per_s = 0;
+  Server server(limits);
+  Client client;
+  for (int i = 0; i < 6 && server.alive(); ++i) {
+    const std::int32_t id = client.Start(CallFields(), Prefix(9), true);
+    server.Feed(client.TakeOutput());
+    client.Reset(id, NGHTTP2_NO_ERROR);
+    server.Feed(client.TakeOutput());
+  }
+  EXPECT_FALSE(server.alive());
+  EXPECT_EQ(server.counters().connections_abused, 1u);
+}
+
 TEST(Session, ResetsOfWholeRequestsAreInnocent) {
   Limits limits;
   limits.idle_reset_burst = 5;

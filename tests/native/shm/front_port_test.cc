@@ -152,6 +152,7 @@ TEST_F(FrontPortTest, ACompletionCarriesItsRecord) {
   record->outputs[1].dims[7] = -1;
   record->message.fill('x');  // Not terminated.
   pair.worker.Publish();
+  pair.worker.Ring();
   ExpectCompleted(claim.seq);
   EXPECT_EQ(pair.completion.code, 13u);
   EXPECT_EQ(pair.completion.outputs[1].offset, 4711u);
@@ -197,6 +198,7 @@ TEST_F(FrontPortTest, MoreOutputsThanARecordHoldsAreBroken) {
   pair.worker.record()->seq = claim.seq;
   pair.worker.record()->output_count = kMaxTensors + 1;
   pair.worker.Publish();
+  pair.worker.Ring();
   std::uint32_t ignored = 0;
   EXPECT_EQ(pair.Next(&ignored), Poll::kBroken);
 }
@@ -216,6 +218,47 @@ TEST_F(FrontPortTest, AWithdrawnWordThatChangedByItselfIsBroken) {
   pair.page->offers[seq % kOffers].store(0x1234);
   std::uint32_t again = 0;
   EXPECT_EQ(pair.front.Offer(256, 1, &again), Handover::kBroken);
+}
+
+TEST_F(FrontPortTest, MovesGrowWithEveryClaimAndEveryCompletion) {
+  std::uint64_t moves = pair.front.moves();
+  const auto expect_growth = [&] {
+    EXPECT_GT(pair.front.moves(), moves);
+    moves = pair.front.moves();
+  };
+  for (int i = 0; i < 10; ++i) {
+    const std::uint32_t first = pair.Offer(256, 1);
+    const std::uint32_t second = pair.Offer(512, 1);
+    EXPECT_EQ(pair.front.moves(), moves) << "an offer is no move of the worker";
+    const Claim claim = pair.Take();
+    expect_growth();
+    pair.Complete(claim);
+    EXPECT_EQ(pair.front.moves(), moves);
+    ExpectCompleted(first);
+    expect_growth();
+    EXPECT_EQ(pair.front.Extend(second, 2), Handover::kDone);
+    EXPECT_EQ(pair.front.Withdraw(second), Handover::kDone);
+    EXPECT_EQ(pair.front.moves(), moves);
+  }
+}
+
+TEST_F(FrontPortTest, AClaimThatIsSeenByItsMoveIsStillAClaim) {
+  const std::uint32_t seq = pair.Offer(256, 1);
+  const Claim claim = pair.Take();
+  EXPECT_EQ(pair.front.moves(), 1u);
+  EXPECT_TRUE(pair.front.IsClaimed(seq));
+  EXPECT_EQ(pair.front.Extend(seq, 2), Handover::kClaimed);
+  EXPECT_EQ(pair.front.Withdraw(seq), Handover::kClaimed);
+  pair.Complete(claim);
+  ExpectCompleted(seq);
+  EXPECT_EQ(pair.front.moves(), 2u);
+  EXPECT_FALSE(pair.front.IsClaimed(seq));
+}
+
+TEST_F(FrontPortTest, TheWorkersNoteIsReadAsItStands) {
+  EXPECT_EQ(pair.front.crash_signal(), 0u);
+  pair.page->crash_signal.store(11);
+  EXPECT_EQ(pair.front.crash_signal(), 11u);
 }
 
 }  // namespace

@@ -165,6 +165,7 @@ std::uint64_t Work(WorkerPort* port, int watch) {
     record->outputs[0].offset = claim.rows;
     record->outputs[0].size = sum;
     port->Publish();
+    port->Ring();
     rows += claim.rows;
   }
 }

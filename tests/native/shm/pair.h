@@ -69,6 +69,7 @@ class Pair {
     record->output_count = 0;
     record->run_began_at = record->run_ended_at = claim.claimed_at;
     worker.Publish();
+    worker.Ring();
   }
   // The seq of the next completion, or what Next said instead.
   Poll Next(std::uint32_t* seq) {

@@ -23,7 +23,7 @@ def test_each_call_returns_a_backend_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["model.pt", "model"])
 def test_an_unknown_file_is_refused_with_what_is_known(name: str) -> None:
-    with pytest.raises(ModelError, match=r"no backend opens .*; known: \.onnx"):
+    with pytest.raises(ModelError, match=r"no backend opens .*; known: \.fault, \.onnx"):
         backend_for(Path(name))
 
 

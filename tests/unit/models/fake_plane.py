@@ -16,6 +16,7 @@ class FakePlane:
         self.served: list[Served] = []
         self.links: list[WorkerLink] = []
         self.failed: list[str] = []
+        self.greedy: list[int] = []
 
     def as_plane(self) -> Server:
         """Return this object as the class that it stands for."""
@@ -31,6 +32,9 @@ class FakePlane:
         assert served in self.served
         self.links.append(link)
         return len(self.links)
+
+    def end_worker_for_memory(self, worker: int) -> None:
+        self.greedy.append(worker)
 
     def fail_waiting(self, served: Served, reason: str) -> None:
         assert served in self.served

@@ -6,12 +6,16 @@ import pytest
 
 from runtime.backends.load_check import LoadReport
 from runtime.models.policy import (
+    CRASH_LOOP,
     DEFAULT_BATCH,
     LONGEST_PAUSE_S,
     MOST_TRIES,
+    SETTLED_S,
     batch_size,
     close_rows,
     gives_up,
+    is_crash_loop,
+    proved_itself,
     requested_batch,
     restart_pause_s,
 )
@@ -84,3 +88,23 @@ def test_a_refused_model_is_given_up_at_once_and_a_dying_worker_after_some_tries
     failures: int, refused: bool, expected: bool
 ) -> None:
     assert gives_up(failures, refused) is expected
+
+
+def test_a_crash_loop_is_called_before_a_version_is_given_up() -> None:
+    called = [is_crash_loop(failures) for failures in range(MOST_TRIES + 1)]
+    assert called == [False] * CRASH_LOOP + [True] * (MOST_TRIES + 1 - CRASH_LOOP)
+    assert CRASH_LOOP < MOST_TRIES
+
+
+@pytest.mark.parametrize(
+    ("served_s", "batches", "alone", "proved"),
+    [
+        (0.0, 0, True, False), (0.0, 1, True, True), (0.0, 1000, False, False),
+        (SETTLED_S, 0, True, False), (SETTLED_S + 0.1, 0, True, True),
+        (SETTLED_S + 0.1, 0, False, True),
+    ],
+)  # fmt: skip
+def test_a_worker_has_proved_itself_by_time_or_by_batches_that_were_surely_its_own(
+    served_s: float, batches: int, alone: bool, proved: bool
+) -> None:
+    assert proved_itself(served_s, batches, alone) is proved

@@ -64,7 +64,7 @@ def test_a_lost_workers_batch_runs_on_another() -> None:
         server.workers.append(server.add_worker(second))
         asking.join(30)
         assert answers[0].tolist() == (X * 2).tolist()
-        assert server.counts()["worker_deaths"] == 1
+        assert server.counts()["deaths_killed"] == 1
         first.let_go()
 
 

@@ -39,6 +39,7 @@ class FakePort:
         self.region = bytearray()
         self.published: list[tuple[int, bool, int, int]] = []
         self.failed: list[tuple[int, bytes]] = []
+        self.rings = 0
 
     def as_port(self) -> WorkerPort:
         """Return this object as the class that it stands for."""
@@ -105,3 +106,6 @@ class FakePort:
 
     def fail(self, code: int, message: bytes) -> None:
         self.failed.append((code, message))
+
+    def ring(self) -> None:
+        self.rings += 1

@@ -18,6 +18,7 @@ from runtime.models.version import QueueOptions
 from runtime.native.served import Served, WorkerLink
 from runtime.testing import models
 from runtime.workers.channel import Message, pair, receive, send
+from runtime.workers.limits import Limits
 from runtime.workers.main import FD_NAMES, describe, serve, signature_from
 
 MIB = 1 << 20
@@ -28,6 +29,7 @@ class Front:
 
     def __init__(self) -> None:
         self.talk, self.theirs = pair()
+        self.limits: list[Limits] = []
 
     def say(self, message: Message, fds: list[int] | None = None) -> None:
         send(self.talk, message, fds)
@@ -36,7 +38,7 @@ class Front:
         """Hang up, let the worker live its life, and return its answers and status."""
         self.talk.shutdown(socket.SHUT_WR)
         with self.theirs:
-            status = serve(self.theirs)
+            status = serve(self.theirs, self.limits.append)
         answers = []
         while (received := receive(self.talk)) is not None:
             answers.append(received[0])
@@ -53,7 +55,8 @@ def front() -> Iterator[Front]:
 def load_message(file: Path, **changes: object) -> Message:
     return {
         "kind": "load", "path": str(file), "threads": 1, "max_batch_size": 4,
-        "measured": False, "warmup": None, "cache_dir": str(file.parent), **changes,
+        "measured": False, "warmup": None, "cache_dir": str(file.parent),
+        "limits": {"memory_bytes": 0, "cpus": []}, **changes,
     }  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def test_attaching_without_memory_is_refused(front: Front, identity: Path) -> No
 
 def test_a_worker_serves_until_its_channel_hangs_up(front: Front, identity: Path) -> None:
     x, y = ((name, "FP32", (4,)) for name in "xy")
-    served = Served(QueueOptions("m", "1", 4, 4, 0, 64, 8 * MIB, [x], [y]))
+    served = Served(QueueOptions("m", "1", 4, 4, 0, 64, 0.0, 8 * MIB, [x], [y]))
     link = WorkerLink(8 * MIB)
     fds = {**link.fds, "inputs": served.inputs_fd}
     sizes = {"input_bytes": served.input_bytes, "output_bytes": link.output_bytes}

@@ -22,7 +22,8 @@ from runtime.native.served import Served, WorkerLink
 from runtime.testing import models
 from runtime.testing.running import children_of
 from runtime.testing.waiting import wait_until
-from runtime.workers.process import LoadRequest, WorkerProcess, worker_environment
+from runtime.workers.launch import start_cold, worker_environment
+from runtime.workers.process import LoadRequest, WorkerProcess
 from tests.unit.workers.odd_backend import install
 
 MIB = 1 << 20
@@ -84,7 +85,7 @@ def served_for(signature: Signature) -> Served:
         [(spec.name, spec.datatype, spec.shape[1:]) for spec in specs]
         for specs in (signature.inputs, signature.outputs)
     )
-    return Served(QueueOptions("m", "1", 8, 8, 0, 64, 8 * MIB, inputs, outputs))
+    return Served(QueueOptions("m", "1", 8, 8, 0, 64, 0.0, 8 * MIB, inputs, outputs))
 
 
 def test_a_worker_loads_attaches_and_ends_when_told(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_worker_loads_attaches_and_ends_when_told(tmp_path: Path) -> None:
     exits, pids = Exits(), []
 
     async def story() -> None:
-        worker = WorkerProcess("mlp/1#0", exits)
+        worker = WorkerProcess("mlp/1#0", start_cold("mlp/1#0"), exits)
         loaded = await worker.load(LoadRequest("mlp", path, 8, cache_dir=tmp_path))
         assert loaded.signature.inputs == (TensorSpec("x", "FP32", (FREE, 4)),)
         assert loaded.signature.outputs == (TensorSpec("y", "FP32", (FREE, 2)),)
@@ -117,7 +118,7 @@ def refused(request: LoadRequest) -> Refusal:
     exits, errors = Exits(), []
 
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", exits)
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), exits)
         with pytest.raises(LeeboardError) as caught:
             await worker.load(request)
         errors.append(caught.value)
@@ -138,7 +139,7 @@ def test_a_broken_file_is_refused_with_the_backends_reason(tmp_path: Path) -> No
 
 def test_a_file_that_no_backend_opens_is_refused(tmp_path: Path) -> None:
     _, reason, _ = refused(LoadRequest("m", tmp_path / "m.pickle", 8))
-    assert "no backend opens .pickle; known: .onnx" in reason
+    assert "no backend opens .pickle; known: .fault, .onnx" in reason
 
 
 MakeRequest = Callable[..., LoadRequest]
@@ -161,7 +162,7 @@ def test_a_worker_that_takes_too_long_is_ended(odd: MakeRequest) -> None:
 
 def test_descriptors_that_a_worker_sends_are_closed(odd: MakeRequest) -> None:
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", Exits())
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
         with pytest.raises(ModelError, match="three gifts"):
             await worker.load(odd("send"))
         await worker.close(0.0)
@@ -173,7 +174,7 @@ def test_a_killed_worker_is_heard_of_once(odd: MakeRequest) -> None:
     exits = Exits()
 
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", exits)
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), exits)
         await worker.load(odd("well"))
         worker.kill()
         await exits.wait_for(-signal.SIGKILL)
@@ -189,7 +190,7 @@ def test_closing_without_patience_ends_a_worker_whatever_it_does(
     odd: MakeRequest, text: str
 ) -> None:
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", Exits())
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
         loading = asyncio.create_task(worker.load(odd(text)))
         await asyncio.to_thread(int)
         await worker.close(0.0)
@@ -205,7 +206,7 @@ def test_a_workers_words_are_logged_with_its_name(
     caplog.set_level(logging.INFO)
 
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", Exits())
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
         await worker.load(odd("say hello"))
         await worker.close(PATIENCE_S)
 
@@ -219,7 +220,7 @@ def test_a_worker_that_dies_as_it_answers_is_not_taken_for_a_living_one(
     heard: list[str] = []
 
     async def story() -> None:
-        worker = WorkerProcess("odd/1#0", Exits())
+        worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
         loaded = await worker.load(odd("well"))
         served, link = served_for(loaded.signature), WorkerLink(8 * MIB)
         control = link.fds["control"]
@@ -261,7 +262,7 @@ def few_descriptors() -> Iterator[Callable[[int], None]]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize("more", range(6))
+@pytest.mark.parametrize("more", range(8))
 def test_without_descriptors_no_worker_starts_and_none_is_lost(
     few_descriptors: Callable[[int], None], more: int
 ) -> None:
@@ -269,7 +270,7 @@ def test_without_descriptors_no_worker_starts_and_none_is_lost(
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)
         few_descriptors(more)
         with pytest.raises(WorkerError, match="odd/1#0: the worker cannot be started"):
-            WorkerProcess("odd/1#0", Exits())
+            WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
         resource.setrlimit(resource.RLIMIT_NOFILE, soft)
 
     run(story)
