@@ -60,6 +60,15 @@ def has_library(name: str) -> Callable[[], bool]:
     return is_here
 
 
+def has_libfuzzer() -> bool:
+    """Tell whether clang++ is here with libFuzzer and its sanitizers' libraries."""
+    if shutil.which("clang++") is None:
+        return False
+    command = ["clang++", "-print-runtime-dir"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    return any(Path(found.stdout.strip()).glob("libclang_rt.fuzzer*"))
+
+
 def has_python_header() -> bool:
     """Tell whether this interpreter's Python.h is installed."""
     return Path(sysconfig.get_path("include"), "Python.h").exists()
@@ -85,6 +94,17 @@ OTHER_NEEDS = {
     "native": (
         Need("CMake", has_program("cmake"), "cmake", "cmake"),
         Need("GoogleTest", has_library("gtest"), "libgtest-dev", "gtest-devel"),
+        Need(
+            "protobuf for C++", has_library("protobuf"), "libprotobuf-dev", "protobuf-devel"
+        ),
+    ),
+    "fuzz": (
+        Need(
+            "clang with libFuzzer",
+            has_libfuzzer,
+            "clang libclang-rt-dev",
+            "clang compiler-rt",
+        ),
     ),
     "bench": (
         Need("gRPC for C++", has_library("grpc++"), "libgrpc++-dev", "grpc-devel"),

@@ -62,6 +62,7 @@ def files(*patterns: str) -> list[str]:
 def native_files() -> list[str]:
     """Return every C++ file that we write."""
     return files("csrc/*/*.cc", "csrc/*/*.h", "tests/native/**/*.cc", "tests/native/**/*.h",
+                 "tests/fuzz/*.cc", "tests/fuzz/*.h",
                  "benchmarks/**/*.cc", "benchmarks/**/*.h")  # fmt: skip
 
 
