@@ -8,7 +8,7 @@ BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 300
 
-.PHONY: build demo test check native fuzz soak bench peers readme protos wheel clean
+.PHONY: build demo test check native fuzz soak bench faults hostile peers readme protos wheel clean
 
 build:
 	@$(BOOTSTRAP) cpu
@@ -25,16 +25,18 @@ check:
 	@$(BOOTSTRAP) cpu demo dev
 	@$(RUN) -m tools.check $(ARGS)
 
-# Every layer's tests under AddressSanitizer and UndefinedBehaviorSanitizer, then the ring
-# between the processes and the queue above it under ThreadSanitizer.
+# Every layer's tests and the fuzz corpus under AddressSanitizer and
+# UndefinedBehaviorSanitizer, then the ring between the processes and the queue above it under ThreadSanitizer.
 native:
 	@$(BOOTSTRAP) --system native
 	@tools/native_tests address,undefined
 	@tools/native_tests thread shm,batch
 
-# The seeded mutation tests of make test and make native, for longer.
+# libFuzzer on tests/fuzz, then the seeded mutation tests of make test and make native for
+# longer. Fails when anything was found.
 fuzz:
-	@$(BOOTSTRAP) --system native cpu demo dev
+	@$(BOOTSTRAP) --system native --system fuzz cpu demo dev
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
 	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) tools/native_tests address,undefined "" Fuzz
 	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) -m pytest -m fuzz $(ARGS)
 
@@ -46,7 +48,17 @@ bench:
 	@$(BOOTSTRAP) --system bench cpu demo dev
 	@$(RUN) -m benchmarks $(ARGS)
 
-# The figures of the last full run, and of make peers, into README.md.
+# Each fault once under load: what clients see of it, and for how long.
+faults:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.faults $(ARGS)
+
+# Each attack of tests/hostile beside a patient client.
+hostile:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.hostile $(ARGS)
+
+# The figures of the last full runs of the above, and of make peers, into README.md.
 readme:
 	@$(BOOTSTRAP) cpu demo dev
 	@$(RUN) -m benchmarks.readme

@@ -115,7 +115,7 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def record() -> dict[str, object]:
+def record(module: str = "benchmarks") -> dict[str, object]:
     """Describe machine, versions, commit and command for a result's file."""
     changed = output_of("git", "status", "--porcelain", "--", "csrc", "runtime", "setup.py")
     return {
@@ -128,7 +128,7 @@ def record() -> dict[str, object]:
         "versions": package_versions(),
         "commit": output_of("git", "rev-parse", "HEAD"),
         "has_local_changes": bool(changed),
-        "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
         "priority": PRIORITY if os.geteuid() == 0 else 0,
     }
 

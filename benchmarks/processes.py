@@ -88,7 +88,7 @@ class Server:
         end_by = time.monotonic() + START_S
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > end_by:
-                said = self._log_path.read_text()[-2000:]
+                said = self.log_text()[-2000:]
                 raise BenchmarkError(f"{self.name} did not become ready:\n{said}")
             time.sleep(POLL_S)
         about: dict[str, Any] = json.loads(ready.read_text())
@@ -100,8 +100,12 @@ class Server:
         return f"127.0.0.1:{self.address.http}/metrics" if self.address.http else ""
 
     def family(self) -> list[int]:
-        """Return the processes that serve: the front and its workers."""
+        """Return the processes that serve: the front, its zygote, and its workers."""
         return family(self.process.pid)
+
+    def log_text(self) -> str:
+        """Return what the process has printed so far."""
+        return self._log_path.read_text()
 
     def tell(self, line: str) -> None:
         """Write a line to the process's standard input."""

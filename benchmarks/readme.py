@@ -3,15 +3,16 @@
     python -m benchmarks.readme
 
 What stands between the two markers is replaced: the promises out of results/latest.json
-and, if it is there, the comparison with other servers out of results/peers.json. A test
-compares README.md with what this would write.
+and, where they are there, what each fault does (faults.json), what hostile traffic does
+(hostile.json), and the comparison with other servers (peers.json). A test compares
+README.md with what this would write.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from runtime.statistics.intervals import Interval, show
 README = ROOT / "README.md"
 BEGIN = "<!-- figures: `make readme` writes them out of benchmarks/results -->"
 END = "<!-- end of figures -->"
-PEERS = "peers.json"
+PEERS, FAULTS, HOSTILE = "peers.json", "faults.json", "hostile.json"
 LINK = "benchmarks/results"
 
 LOADED, ALONE = 64, 1
@@ -171,13 +172,72 @@ def peers_text(content: Content) -> str:
     )
 
 
+def seen_cell(row: Content) -> str:
+    """Write what clients saw of one fault.
+
+    Examples
+    --------
+    >>> seen_cell({"failed": 0, "wrong": 0, "told": ["INTERNAL"]})
+    'the request itself: INTERNAL; others: nothing'
+    >>> seen_cell({"failed": 3, "wrong": 1, "told": []})
+    '3 failed, 1 wrong'
+    """
+    counts = [f"{row[key]:,} {key}" for key in ("failed", "wrong") if row[key]]
+    others = ", ".join(counts) or "nothing"
+    told = " or ".join(code for code in row["told"] if code != "OK")
+    return f"the request itself: {told}; others: {others}" if told else others
+
+
+def faults_text(content: Content) -> str:
+    """Return the table of faults and where it comes from."""
+    rows, rate = content["rows"], content["load"]["rate"]
+    head = ("fault, once", "what clients see", "longest wait")
+    lines = [(row["fault"], seen_cell(row), f"{number(row['gap_ms'])} ms") for row in rows]
+    words = [
+        f"`make faults` on {machines([content])}: one worker under {rate:,.0f} requests/s,",
+        "every answer checked. The wait is that of the unluckiest innocent request, the",
+        f"median of {len(rows[0]['repeats'])} repeats.",
+        f"{sum(row['requests'] for row in rows):,} innocent requests in all:",
+        f"[{FAULTS}]({LINK}/{FAULTS}).",
+    ]
+    return "\n".join([" ".join(words), "", *lines_of([head, *lines])])
+
+
+def hostile_text(content: Content) -> str:
+    """Return what a patient client notices of attackers, in a sentence."""
+    found = content["summary"]
+    grown = (found["memory_after"] - found["memory_before"]) / (1 << 20)
+    return " ".join(
+        [
+            f"`make hostile`: of {found['requests']:,} requests of a patient client beside",
+            f"{found['attacks']} kinds of attack, each made without pause,",
+            f"{found['failed']:,} failed and {found['wrong']:,} were answered wrongly. Its",
+            f"p99 was {number(found['calm_p99_us'])} us in peace and",
+            f"{number(found['median_p99_ratio'])} times that under the median attack,",
+            f"{number(found['p99_ratio'])} times under the worst ({found['worst']}).",
+            "Afterwards",
+            f"{found['connections_after']:,} connections were left, and the front process",
+            f"held {number(grown)} MiB more: [{HOSTILE}]({LINK}/{HOSTILE}).",
+        ]
+    )
+
+
+PARTS: tuple[tuple[str, Callable[[Content], str]], ...] = (
+    (LATEST, promises_text),
+    (FAULTS, faults_text),
+    (HOSTILE, hostile_text),
+    (PEERS, peers_text),
+)
+"""Files of results and their words, in README.md's order."""
+
+
 def figures(folder: Path) -> str:
     """Return all that stands between the markers."""
-    parts = [promises_text(json.loads((folder / LATEST).read_text()))]
-    peers = folder / PEERS
-    if peers.exists():
-        parts.append(peers_text(json.loads(peers.read_text())))
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        text(json.loads((folder / name).read_text()))
+        for name, text in PARTS
+        if (folder / name).exists()
+    )
 
 
 def rewrite(readme: str, text: str) -> str:

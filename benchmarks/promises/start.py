@@ -2,7 +2,7 @@
 
 The clock is ours: it begins before the process and ends when the ready file is there,
 looked for every millisecond. One start that does not count fills the page cache. Memory is
-the proportional share (Pss) of front and worker after 20,000 requests of one row.
+the proportional share (Pss) of front, zygote and worker after 20,000 requests of one row.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def start(bench: Bench) -> list[Row]:
         ),
         Row(
             "memory",
-            "small model, front and worker <= 180 MiB",
+            "small model, front, zygote and worker <= 180 MiB",
             "MiB",
             Limit("at most", 180.0),
             median_interval(memory_mib),

@@ -97,3 +97,41 @@ def test_servers_stand_beside_each_other_once_they_were_measured(tmp_path: Path)
 def test_what_is_quoted_is_said_to_be(kind: str, said: bool) -> None:
     content = {"rows": [cell("triton", "mlp", 1.0, kind=kind)], "servers": []}
     assert ("quoted" in peers_text(content)) is said
+
+
+FAULT_ROWS = [
+    {"fault": "the worker is killed", "requests": 3000, "failed": 0, "wrong": 0,
+     "told": [], "gap_ms": 29.6, "repeats": [{}, {}, {}]},
+    {"fault": "a request hangs", "requests": 3000, "failed": 2, "wrong": 0,
+     "told": ["INTERNAL"], "gap_ms": 3334.2, "repeats": [{}, {}, {}]},
+]  # fmt: skip
+
+
+def test_faults_have_what_clients_see_and_for_how_long(tmp_path: Path) -> None:
+    content = {"machine": MACHINE, "load": {"rate": 500.0}, "rows": FAULT_ROWS}
+    (tmp_path / "faults.json").write_text(json.dumps(content))
+    text = figures(tmp_path)
+    assert text.splitlines()[-2:] == [
+        "| the worker is killed | nothing | 29.6 ms |",
+        "| a request hangs | the request itself: INTERNAL; others: 2 failed | 3,334 ms |",
+    ]
+    assert "6,000 innocent requests in all" in text
+    assert "median of 3 repeats" in text
+
+
+def test_hostile_traffic_is_a_sentence_with_its_source(tmp_path: Path) -> None:
+    summary = {
+        "attacks": 46, "requests": 27_600, "failed": 0, "wrong": 0, "p99_ratio": 12.6,
+        "worst": "header_bomb",
+        "connections_after": 0, "calm_p99_us": 316.0, "median_p99_ratio": 2.5,
+        "memory_before": 36 << 20, "memory_after": 52 << 20,
+    }  # fmt: skip
+    (tmp_path / "hostile.json").write_text(json.dumps({"summary": summary}))
+    text = figures(tmp_path)
+    assert "of 27,600 requests of a patient client beside 46 kinds of attack" in text
+    assert "0 failed and 0 were answered wrongly" in text
+    assert (
+        "2.50 times that under the median attack, 12.6 times under the worst (header_bomb)."
+        in text
+    )
+    assert "16.0 MiB more: [hostile.json](benchmarks/results/hostile.json)" in text
