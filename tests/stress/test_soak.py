@@ -6,6 +6,7 @@ Nothing may be wrong, nothing may fail, and what the front end holds must not gr
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,17 +20,11 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from runtime.testing import models
+from runtime.testing.flatness import Flatness
 from runtime.testing.running import RunningServer
 from tests.integration.calls import tensors
 
-ALLOWED_GROWTH_KIB = 16 << 10
 SHAPES = [(1, 3), (2, 3), (7, 40), (1, 20_000), (3, 150_000)]
-
-
-def resident_kib(pid: int) -> int:
-    """Return a process's private memory: shared memory that a burst touched stays."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if "RssAnon" in line).split()[1])
 
 
 class Traffic(threading.Thread):
@@ -64,32 +59,61 @@ class Traffic(threading.Thread):
         self.answers += 1
 
 
+def ask_once(url: str) -> float:
+    """Return how many microseconds one small request takes, the connection left out."""
+    x = np.ones((1, 3), np.float32)
+    with triton.InferenceServerClient(url) as client:
+        client.is_server_live()
+        began = time.perf_counter()
+        client.infer("width", tensors(x=x))
+        return (time.perf_counter() - began) * 1e6
+
+
+def identity_arguments(folder: Path) -> tuple[str, ...]:
+    """Return what serves an identity of any width with two workers."""
+    path = models.save_identity(folder / "width.onnx", "FP32", ["N", "W"])
+    np.savez(folder / "inputs.npz", x=np.ones((1, 5), np.float32))
+    return (str(path), "--warmup", str(folder / "inputs.npz"), "--instances", "2")
+
+
 @pytest.mark.soak
 def test_long_mixed_traffic_with_kills_loses_nothing_and_holds_nothing(
     tmp_path: Path, soak_seconds: float
 ) -> None:
-    path = models.save_identity(tmp_path / "width.onnx", "FP32", ["N", "W"])
-    np.savez(tmp_path / "inputs.npz", x=np.ones((1, 5), np.float32))
-    arguments = ("--warmup", str(tmp_path / "inputs.npz"), "--instances", "2")
-    with RunningServer(path, *arguments) as server:
-        until = time.monotonic() + soak_seconds
+    with RunningServer(*identity_arguments(tmp_path)) as server:
+        began = time.monotonic()
+        until = began + soak_seconds
         clients = [Traffic(server.grpc, seed, until) for seed in range(4)]
         for client in clients:
             client.start()
-        pause, chance = threading.Event(), random.Random(0)
-        settled_kib = kills = 0
+        pause, chance, flatness = threading.Event(), random.Random(0), Flatness()
+        kills = 0
         while time.monotonic() < until:
             pause.wait(1.0)
             if pids := server.worker_pids():
-                os.kill(chance.choice(pids), signal.SIGKILL)
+                os.kill(chance.choice([*pids, *server.zygote_pids()]), signal.SIGKILL)
                 kills += 1
-            if not settled_kib and time.monotonic() > until - soak_seconds * 2 / 3:
-                settled_kib = resident_kib(server.pid)
+            flatness.look(server, time.monotonic() - began, ask_once(server.grpc))
         for client in clients:
             client.join(120)
         assert [failure for client in clients for failure in client.failures] == []
         assert kills > 0
         assert min(client.answers for client in clients) > 0
         server.assert_idle()
-        grown = resident_kib(server.pid) - settled_kib
-        assert grown < ALLOWED_GROWTH_KIB, f"private memory grew by {grown} KiB"
+    assert flatness.growing() == []
+
+
+@pytest.mark.soak
+def test_a_deliberate_leak_is_found_by_the_same_look(tmp_path: Path) -> None:
+    path = tmp_path / "bad.fault"
+    path.write_text(json.dumps({"deeds": {"1": "leak"}}))
+    flatness, pause = Flatness(), threading.Event()
+    with (
+        RunningServer(path) as server,
+        triton.InferenceServerClient(server.grpc) as client,
+    ):
+        for step in range(20):
+            pause.wait(0.1)
+            client.infer("bad", tensors(x=np.ones((1, 4), np.float32)))
+            flatness.look(server, float(step), 100.0)
+    assert [line.split()[0] for line in flatness.growing()] == ["worker_kib"]
