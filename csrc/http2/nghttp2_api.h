@@ -11,8 +11,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace leeboard::http2 {
+
+// A header whose name and value outlive the frame; nghttp2 needs no copies.
+inline nghttp2_nv LastingHeader(std::string_view name,
+                                std::string_view value) noexcept {
+  const auto bytes = [](std::string_view text) noexcept {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+}
 
 #if NGHTTP2_VERSION_NUM >= 0x013c00
 

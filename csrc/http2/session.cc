@@ -7,30 +7,20 @@
 #include <string_view>
 #include <utility>
 
+#include "http2/frames_out.h"
 #include "http2/grpc_headers.h"
 
 namespace leeboard::http2 {
 namespace {
 
-// Output beyond this waits inside nghttp2, where a stream can still be reset.
-constexpr std::uint64_t kQueueEnough = 256u << 10;
 // Frames that wait to be sent; more means a client that asks and never reads.
 constexpr std::size_t kMaxWaitingFrames = 20'000;
 // NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which releases before 1.61 do not name.
 constexpr SignedSize kTooManyContinuations = -905;
 
-// A header whose name and value outlive the frame; nghttp2 needs no copies.
-nghttp2_nv Lasting(std::string_view name, std::string_view value) noexcept {
-  const auto bytes = [](std::string_view text) noexcept {
-    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
-
-const std::array kReplyHeaders = {Lasting(":status", "200"),
-                                  Lasting("content-type", "application/grpc")};
-const nghttp2_nv kStatusOk = Lasting("grpc-status", "0");
+const std::array kReplyHeaders = {LastingHeader(":status", "200"),
+                                  LastingHeader("content-type", "application/grpc")};
+const nghttp2_nv kStatusOk = LastingHeader("grpc-status", "0");
 
 }  // namespace
 
@@ -72,20 +62,7 @@ bool Session::FillOutput() {
   if (nghttp2_ == nullptr) {
     return false;
   }
-  while (queue_.unsent_bytes() < kQueueEnough) {
-    const std::uint8_t* data = nullptr;
-    const std::uint64_t before = queue_.unsent_bytes();
-    const SignedSize size = MemSend(nghttp2_.get(), &data);
-    if (size < 0) {
-      return false;
-    }
-    if (size > 0) {
-      queue_.Append(data, static_cast<std::size_t>(size));
-    } else if (queue_.unsent_bytes() == before) {
-      return true;
-    }
-  }
-  return true;
+  return MoveFrames(nghttp2_.get(), &queue_);
 }
 
 bool Session::is_over() const {
@@ -215,11 +192,11 @@ void Session::SendFailure(Stream* stream, const Status& status) {
   CountEarly(stream);
   std::string message;
   PercentEncode(status.message(), &message);
-  nghttp2_nv text = Lasting("grpc-message", message);
+  nghttp2_nv text = LastingHeader("grpc-message", message);
   text.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX;
   const std::array fields = {kReplyHeaders[0], kReplyHeaders[1],
-                             Lasting("grpc-status", StatusDigits(status.code())), text,
-                             Lasting("grpc-accept-encoding", "identity")};
+                             LastingHeader("grpc-status", StatusDigits(status.code())),
+                             text, LastingHeader("grpc-accept-encoding", "identity")};
   // Clients need to hear of encodings only when they may have used a wrong one.
   const bool with_encoding = status.code() == Code::kUnimplemented;
   SubmitResponse(nghttp2_.get(), stream->id(), fields.data(),
@@ -230,9 +207,9 @@ void Session::SendFailure(Stream* stream, const Status& status) {
 void Session::SendHttpStatus(Stream* stream, int status) {
   CountEarly(stream);
   const std::string digits = std::to_string(status);
-  nghttp2_nv field = Lasting(":status", digits);
+  nghttp2_nv field = LastingHeader(":status", digits);
   field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
-  const std::array fields = {field, Lasting("allow", "POST")};
+  const std::array fields = {field, LastingHeader("allow", "POST")};
   SubmitResponse(nghttp2_.get(), stream->id(), fields.data(), status == 405 ? 2 : 1,
                  nullptr);
   MarkDirty();

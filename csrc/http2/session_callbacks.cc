@@ -1,9 +1,9 @@
 // What nghttp2 calls while it reads and writes frames.
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
+#include "http2/frames_out.h"
 #include "http2/session.h"
 
 namespace leeboard::http2 {
@@ -11,7 +11,6 @@ namespace {
 
 // Larger frames cost fewer headers and callbacks, and delay other streams for longer.
 constexpr std::uint32_t kMaxFrameReceived = 256u << 10;
-constexpr std::size_t kMaxFrameSent = 64u << 10;
 
 Session* From(void* user_data) {
   return static_cast<Session*>(user_data);
@@ -103,16 +102,6 @@ int OnSendData(nghttp2_session* /*session*/, nghttp2_frame* /*frame*/,
   return NGHTTP2_ERR_PAUSE;
 }
 
-// NOLINTNEXTLINE(readability-function-size): nghttp2 decides.
-SignedSize FrameSizeToSend(nghttp2_session* /*session*/, std::uint8_t /*frame_type*/,
-                           std::int32_t /*id*/, std::int32_t session_window,
-                           std::int32_t stream_window, std::uint32_t max_frame,
-                           void* /*user_data*/) {
-  const std::int32_t window = std::min(session_window, stream_window);
-  return std::min({static_cast<SignedSize>(window), static_cast<SignedSize>(max_frame),
-                   static_cast<SignedSize>(kMaxFrameSent)});
-}
-
 nghttp2_session_callbacks* NewCallbacks() {
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) {
@@ -125,7 +114,7 @@ nghttp2_session_callbacks* NewCallbacks() {
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnFrameSent);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, OnSendData);
-  SetReadLengthCallback(callbacks, FrameSizeToSend);
+  SetFrameSizes(callbacks);
   return callbacks;
 }
 

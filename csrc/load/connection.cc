@@ -10,25 +10,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "http2/frames_out.h"
+
 namespace leeboard::load {
 namespace {
 
-// Output beyond this waits inside nghttp2.
-constexpr std::uint64_t kQueueEnough = 256u << 10;
 constexpr std::size_t kFrameHeaderBytes = 9;
 // grpc-core's bandwidth probe: 100 ms apart at first, ten seconds when nothing changes.
 constexpr Nanos kFirstProbeGap = 100'000'000;
 constexpr Nanos kLastProbeGap = 10'000'000'000;
 // Size of a gRPC prefix, by which grpc-core widens the window of a new stream.
 constexpr std::int32_t kPrefixBytes = 5;
-
-nghttp2_nv Lasting(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
 
 std::string ErrorText(int error) {
   std::array<char, 128> buffer{};
@@ -43,19 +35,19 @@ RequestHead::RequestHead(std::string authority, std::string path, std::string ti
       path_(std::move(path)),
       timeout_(std::move(timeout)),
       extra_(std::move(extra)) {
-  fields_ = {Lasting(":method", "POST"),
-             Lasting(":scheme", "http"),
-             Lasting(":path", path_),
-             Lasting(":authority", authority_),
-             Lasting("content-type", "application/grpc"),
-             Lasting("te", "trailers"),
-             Lasting("grpc-accept-encoding", "identity"),
-             Lasting("user-agent", "leeboard-bench")};
+  fields_ = {http2::LastingHeader(":method", "POST"),
+             http2::LastingHeader(":scheme", "http"),
+             http2::LastingHeader(":path", path_),
+             http2::LastingHeader(":authority", authority_),
+             http2::LastingHeader("content-type", "application/grpc"),
+             http2::LastingHeader("te", "trailers"),
+             http2::LastingHeader("grpc-accept-encoding", "identity"),
+             http2::LastingHeader("user-agent", "leeboard-bench")};
   if (!timeout_.empty()) {
-    fields_.push_back(Lasting("grpc-timeout", timeout_));
+    fields_.push_back(http2::LastingHeader("grpc-timeout", timeout_));
   }
   for (const auto& [name, value] : extra_) {
-    fields_.push_back(Lasting(name, value));
+    fields_.push_back(http2::LastingHeader(name, value));
   }
 }
 
@@ -179,20 +171,7 @@ void Connection::EndIfSilent() {
 }
 
 bool Connection::FillQueue() {
-  while (queue_.unsent_bytes() < kQueueEnough) {
-    const std::uint8_t* data = nullptr;
-    const std::uint64_t before = queue_.unsent_bytes();
-    const http2::SignedSize size = http2::MemSend(session_.get(), &data);
-    if (size < 0) {
-      return false;
-    }
-    if (size > 0) {
-      queue_.Append(data, static_cast<std::size_t>(size));
-    } else if (queue_.unsent_bytes() == before) {
-      return true;
-    }
-  }
-  return true;
+  return http2::MoveFrames(session_.get(), &queue_);
 }
 
 void Connection::Flush() {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "http2/frames_out.h"
 #include "load/connection.h"
 
 namespace leeboard::load {
@@ -16,7 +17,6 @@ using http2::SignedSize;
 constexpr std::size_t kPrefixBytes = 5;
 // Messages from here on are sent from where they lie.
 constexpr std::size_t kLargeMessage = 16u << 10;
-constexpr std::size_t kMaxFrameSent = 64u << 10;
 
 Connection* From(void* user_data) {
   return static_cast<Connection*>(user_data);
@@ -34,14 +34,6 @@ int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
   return 0;
 }
 
-SignedSize FrameSizeToSend(nghttp2_session* /*session*/, std::uint8_t /*frame_type*/,
-                           std::int32_t /*id*/, std::int32_t session_window,
-                           std::int32_t stream_window, std::uint32_t max_frame,
-                           void* /*user_data*/) {
-  const auto window = static_cast<SignedSize>(std::min(session_window, stream_window));
-  return std::min({window, static_cast<SignedSize>(max_frame),
-                   static_cast<SignedSize>(kMaxFrameSent)});
-}
 // NOLINTEND(readability-function-size)
 
 int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
@@ -127,7 +119,7 @@ nghttp2_session_callbacks* NewCallbacks() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnDataChunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, OnSendData);
-  http2::SetReadLengthCallback(callbacks, FrameSizeToSend);
+  http2::SetFrameSizes(callbacks);
   return callbacks;
 }
 
