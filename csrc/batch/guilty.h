@@ -51,6 +51,7 @@ class Guilty {
   static constexpr Nanos kRemembered = 600'000'000'000;
   static constexpr std::size_t kMost = 256;
 
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] bool MayKnow(std::uint64_t size) const;
   // What it did, or null when it is not known (any more).
   const Deed* Find(const Digest& digest, Nanos now);

@@ -198,6 +198,9 @@ Digest VersionQueue::DigestOf(const Batch& batch, const Member& member) const {
 
 // A request that has just joined a batch leaves it again when it is known to be guilty.
 Status VersionQueue::RefuseGuilty(Request* request) {
+  if (guilty_.empty()) {
+    return {};
+  }
   Batch* batch = request->batch;
   Member& member = batch->members[request->member];
   if (!guilty_.MayKnow(SizeOf(*batch, member))) {
