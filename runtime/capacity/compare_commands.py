@@ -13,7 +13,7 @@ import typer
 from runtime.capacity import sweep_commands
 from runtime.capacity.comparison import Comparison, Run, Wish, compare
 from runtime.capacity.figures import Flaw, choose_metric, kind_of, read_figure, refuse_flaws
-from runtime.capacity.files import write_json
+from runtime.capacity.options import save_json
 from runtime.capacity.pairs import pairs
 from runtime.capacity.program import Program, read_program, run_program
 from runtime.capacity.report_sets import is_set, pair_sets
@@ -157,7 +157,7 @@ def compare_command(
     if json_file is not None:
         reports = [[run.report for run in pair] for pair in made]
         content = {"sides": list(sides), **found.as_json(), "reports": reports}
-        write_json(json_file, content)
+        save_json(json_file, content)
     raise typer.Exit(STATUSES[found.verdict])
 
 

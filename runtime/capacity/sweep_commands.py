@@ -12,11 +12,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from runtime.capacity.files import write_json
 from runtime.capacity.knee import Plan, Rule, Step
+from runtime.capacity.options import (
+    ArrivalsOption,
+    Batch,
+    Connections,
+    Data,
+    Golden,
+    Headers,
+    Metrics,
+    Model,
+    ProfileOption,
+    Seed,
+    Shapes,
+    Target,
+    Version,
+    Warmup,
+    check_writable,
+    read_headers,
+    read_shapes,
+    save_json,
+)
 from runtime.capacity.plot import check_plot, save_plot
 from runtime.capacity.report import Report
-from runtime.capacity.scenario import Arrivals, Ask, Load, Profile
+from runtime.capacity.scenario import Ask, Load
 from runtime.capacity.sweep import (
     UNITS,
     Sweep,
@@ -120,8 +139,6 @@ class Outputs:
 
     def check(self) -> None:
         """Raise ConfigError, before anything is measured, where one cannot be written."""
-        from runtime.capacity.commands import check_writable
-
         if self.json_file is not None:
             check_writable(self.json_file)
         if self.plot is not None:
@@ -130,7 +147,7 @@ class Outputs:
     def save(self, found: Sweep, title: str) -> None:
         """Write the files; a sweep without a step that was answered has no picture."""
         if self.json_file is not None:
-            write_json(self.json_file, found.as_json())
+            save_json(self.json_file, found.as_json())
         if self.plot is not None and any(step.report.ok for step in found.steps):
             save_plot(found, self.plot, title)
 
@@ -143,11 +160,9 @@ def show(found: Sweep, console: Console) -> None:
 
 
 def sweep_command(
-    target: Annotated[
-        str, typer.Argument(metavar="HOST:PORT", help="A KServe v2 gRPC server.")
-    ],
-    model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
-    version: Annotated[str, typer.Option(help="A version; default: the server's.")] = "",
+    target: Target,
+    model: Model,
+    version: Version = "",
     concurrency: Annotated[
         str | None,
         typer.Option(metavar="FROM:TO", help="Closed loops; requests in flight double."),
@@ -159,7 +174,7 @@ def sweep_command(
     duration: Annotated[
         float, typer.Option(help="Seconds that are measured in each step.")
     ] = 5.0,
-    warmup: Annotated[float, typer.Option(help="Seconds before that.")] = 1.0,
+    warmup: Warmup = 1.0,
     p99_ms: Annotated[
         float | None,
         typer.Option(
@@ -168,36 +183,16 @@ def sweep_command(
             "first step's, for --concurrency none.",
         ),
     ] = None,
-    arrivals: Annotated[
-        Arrivals, typer.Option(help="How an open loop spaces its requests.")
-    ] = "poisson",
-    connections: Annotated[
-        int | None,
-        typer.Option(help="Connections; default: 8, or as many as are in flight."),
-    ] = None,
-    profile: Annotated[
-        Profile,
-        typer.Option(help="packed writes many requests at once; ordinary one by one."),
-    ] = "ordinary",
-    batch: Annotated[int, typer.Option(help="Rows of one request.")] = 1,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME:D1,D2 for an input's free sizes. May be repeated."),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Inputs: .npy, .npz, or JSON as for perf_analyzer.")
-    ] = None,
-    golden: Annotated[
-        Path | None, typer.Option(help="The outputs that answer --data; each is checked.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of random inputs and arrivals.")] = 0,
-    header: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME:VALUE to send with every request. May be repeated."),
-    ] = None,
-    metrics: Annotated[
-        str, typer.Option(help="The server's /metrics, if it is not found by itself.")
-    ] = "",
+    arrivals: ArrivalsOption = "poisson",
+    connections: Connections = None,
+    profile: ProfileOption = "ordinary",
+    batch: Batch = 1,
+    shape: Shapes = None,
+    data: Data = None,
+    golden: Golden = None,
+    seed: Seed = 0,
+    header: Headers = None,
+    metrics: Metrics = "",
     plot: Annotated[
         Path | None, typer.Option(help="Draw the sweep: .png, .svg or .html.")
     ] = None,
@@ -215,14 +210,12 @@ def sweep_command(
     Exit status: 0 when the knee was found or lies above the range, 1 when not even the
     first step was good, when the client was the bottleneck, or when the sweep is partial.
     """
-    from runtime.capacity.commands import parse_header, parse_shape
-
     rule = Rule() if p99_ms is None else Rule(p99_us=p99_ms * 1e3)
     plan = make_plan(concurrency, rate, rule)
     ask = Ask(
         target, model, version, batch, data, golden,
-        shapes=dict(parse_shape(text) for text in shape or []),
-        headers=tuple(parse_header(text) for text in header or []),
+        shapes=read_shapes(shape),
+        headers=read_headers(header),
         seed=seed,
     )  # fmt: skip
     usual = Load(

@@ -10,16 +10,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from runtime.capacity.commands import (
-    bench,
-    check_writable,
-    end,
-    parse_header,
-    parse_shape,
-    save_report,
-)
+from runtime.capacity.commands import bench, end, save_report
 from runtime.capacity.findings import Seen, make_report
 from runtime.capacity.inputs import Questions
+from runtime.capacity.options import check_writable, parse_header, parse_shape
 from runtime.capacity.report import Report
 from runtime.capacity.scenario import Ask, Load
 from runtime.cli import app
