@@ -77,8 +77,7 @@ def main() -> int:
     if chosen.list:
         print("\n".join(PROMISES))
         return 0
-    folder = machine.ROOT / "build" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = machine.scratch()
     bench = Bench(QUICK if chosen.quick else FULL, folder, grpc_client())
     machine.prepare()
     rows, broken = run(chosen.only or list(PROMISES), bench)

@@ -292,8 +292,7 @@ def read_arguments() -> argparse.Namespace:
 def main() -> int:
     """Return 0 when all was measured and no innocent request failed or was wrong."""
     chosen = read_arguments()
-    folder = machine.ROOT / "build" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = machine.scratch()
     machine.prepare()
     about = machine.record("benchmarks.faults")
     faults = [f for f in FAULTS if chosen.only is None or f.name in chosen.only]

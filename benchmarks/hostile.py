@@ -38,6 +38,7 @@ from benchmarks.results import FOLDER, write_json
 from runtime.capacity.load import Prepared, prepare, run
 from runtime.capacity.report import Report
 from runtime.capacity.scenario import Ask, Load
+from runtime.workers.limits import resident_bytes
 from tests.hostile.attacks import ATTACKS
 
 FILE = "hostile.json"
@@ -99,10 +100,10 @@ class Attacking:
 
 def memory_bytes(pid: int) -> int:
     """Return the memory of its own that a process holds."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) << 10
-    raise BenchmarkError("the kernel does not say how large the front process is")
+    held = resident_bytes(pid)
+    if not held:
+        raise BenchmarkError("the kernel does not say how large the front process is")
+    return held
 
 
 def read_gauge(text: str, name: str) -> int:
@@ -246,8 +247,7 @@ def read_arguments() -> argparse.Namespace:
 def main() -> int:
     """Return 0 when every attack was made, harmed nobody and left no connection."""
     chosen = read_arguments()
-    folder = machine.ROOT / "build" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = machine.scratch()
     machine.prepare()
     about = machine.record("benchmarks.hostile")
     rows = measure(chosen.only or list(ATTACKS), folder)

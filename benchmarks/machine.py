@@ -47,6 +47,13 @@ def choose_cores() -> Cores:
 CORES = choose_cores()
 
 
+def scratch() -> Path:
+    """The folder, made if need be, for what benchmarks build and do not keep."""
+    folder = ROOT / "build" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def prepare() -> None:
     """Move this process, and so its clients, off the server's processor, and favour it.
 

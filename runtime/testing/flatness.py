@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from runtime.statistics.intervals import Interval
 from runtime.statistics.slopes import slope_interval
 from runtime.testing.running import RunningServer
+from runtime.workers.limits import resident_bytes
 
 MINUTE_S = 60.0
+KIB = 1024
 
 BOUNDS_A_MINUTE = {
     "front_kib": 1024.0,
@@ -30,11 +31,7 @@ BOUNDS_A_MINUTE = {
 
 def private_kib(pid: int) -> float:
     """Return a process's private memory: shared memory that a burst touched stays."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return float(line.split()[1])
-    return 0.0
+    return resident_bytes(pid) / KIB
 
 
 def threads_of(pid: int) -> float:

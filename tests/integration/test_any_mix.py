@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -67,6 +68,10 @@ class Asked:
     x: np.ndarray
     call: Any
     answers: list[object] = field(default_factory=list)
+
+
+def is_answered(asked: Asked) -> bool:
+    return asked.answers != []
 
 
 def message(x: np.ndarray, name: int) -> Message:
@@ -137,7 +142,7 @@ class Stage:
         for backend in self.backends:
             backend.let_go()
         for number, asked in enumerate(self.asked):
-            wait_until(lambda a=asked: a.answers != [], f"request {number} is answered")  # type: ignore[misc]
+            wait_until(partial(is_answered, asked), f"request {number} is answered")
         self.server.assert_idle()
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,10 @@ def resident_bytes(server: RunningServer) -> int:
     raise AssertionError("the kernel does not say how large the front process is")
 
 
+def at_most_one(server: RunningServer, gauge: str) -> bool:
+    return server.total(gauge) <= 1
+
+
 @pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("victim")
@@ -163,7 +168,7 @@ def test_an_attacker_is_told_why_and_nobody_else_notices(
     wait_until(lambda: victim.open_descriptors() <= descriptors, "descriptors are closed")
     for gauge in GAUGES:
         wait_until(
-            lambda gauge=gauge: victim.total(gauge) <= 1,  # type: ignore[misc]
+            partial(at_most_one, victim, gauge),
             f"{gauge} counts the patient client alone",
         )
     assert resident_bytes(victim) - resident < MAY_GROW_BYTES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from runtime.testing.inline import InlineOptions, InlineServer
 from runtime.testing.waiting import wait_until
 from tests.integration.calls import rows, tensors
 from tests.integration.conftest import MakeInline
+
+
+def is_entered(backend: FakeBackend) -> bool:
+    return backend.entered == 1
 
 
 class Asker:
@@ -251,7 +256,7 @@ def test_a_request_on_which_three_workers_died_is_answered_internal(
     for deaths, other in enumerate(others, 1):
         other.hold()
         server.workers.append(server.add_worker(other))
-        wait_until(lambda: other.entered == 1, "it runs again")  # noqa: B023
+        wait_until(partial(is_entered, other), "it runs again")
         server.lose(server.workers[deaths])
     with pytest.raises(InferenceServerException) as caught:
         doomed.result()
