@@ -38,11 +38,13 @@ fuzz:
 	@$(BOOTSTRAP) --system native --system fuzz cpu demo dev
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
 	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) tools/native_tests address,undefined "" Fuzz
-	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) -m pytest -m fuzz $(ARGS)
+	@LEEBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) -m pytest -m fuzz \
+	  -o faulthandler_timeout=$$(($(FUZZ_SECONDS) + 600)) $(ARGS)
 
 soak:
 	@$(BOOTSTRAP) cpu demo dev
-	@LEEBOARD_SOAK_SECONDS=$(SOAK_SECONDS) $(RUN) -m pytest -m soak $(ARGS)
+	@LEEBOARD_SOAK_SECONDS=$(SOAK_SECONDS) $(RUN) -m pytest -m soak \
+	  -o faulthandler_timeout=$$(($(SOAK_SECONDS) + 600)) $(ARGS)
 
 bench:
 	@$(BOOTSTRAP) --system bench cpu demo dev
