@@ -30,10 +30,13 @@ struct Request {
   Batch* batch = nullptr;
   std::string id;
   std::vector<std::uint16_t> outputs;  // Requested, by index; empty means all.
+  // How many classes of each of them, where any is asked for by class; else empty.
+  std::vector<std::uint32_t> classes;
   std::uint32_t rows = 0;
   std::uint32_t member = 0;  // Its place in batch->members.
   Nanos arrived_at = 0;
   Nanos deadline = kNever;
+  Nanos claim_by = kNever;   // When the queue's patience ends; kNever once claimed.
   Nanos heap_time = kNever;  // When to look at it: its deadline, or sooner.
   std::uint32_t heap_index = kNotInHeap;
 };
@@ -76,6 +79,8 @@ struct Batch {
   bool sealed = false;           // Takes no more rows.
   bool touched = false;          // In the list that the next Pump looks at.
   bool is_suspect = false;       // One request that runs alone, in quarantine.
+  bool was_claimed = false;      // By a worker, be it one that died since.
+  bool is_delayed = false;       // Its requests go behind all others.
   bool had_no_memory = false;    // The model ran out of memory on it once.
   std::uint8_t deaths = 0;       // Workers that died while running it.
   Death death = Death::kKilled;  // The last of them.

@@ -23,8 +23,9 @@ enum class Reason : std::uint8_t {
   kModelError,   // The model failed on it.
   kWorkerLost,   // Two workers died on it.
   kUnavailable,  // The version or the server is not ready.
+  kTimeout,      // No worker claimed it within the queue's time.
 };
-inline constexpr std::size_t kReasons = 7;
+inline constexpr std::size_t kReasons = 8;
 
 inline constexpr std::size_t kDeaths = 5;  // Of Death (worker_link.h).
 

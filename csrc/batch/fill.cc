@@ -263,6 +263,7 @@ Status VersionQueue::Reserve(const RequestRows& rows,
         std::to_string(arena_.size()) + " bytes of input memory are in use");
   }
   ++landing->shape->batches;  // Keeps the shape alive while the tensors arrive.
+  ++landings_;
   return {};
 }
 
@@ -274,6 +275,7 @@ std::uint8_t* VersionQueue::LandingInput(const Landing& landing, std::uint32_t i
 
 void VersionQueue::Abandon(const Landing& landing) {
   --landing.shape->batches;
+  --landings_;
   FreeInput(landing.offset, landing.size);
 }
 
@@ -296,6 +298,7 @@ Status VersionQueue::EnqueueLanded(Request* request, const Landing& landing) {
     return status;
   }
   --landing.shape->batches;
+  --landings_;
   OwnedSegment segment;
   segment.size = landing.size;
   segment.row_begin = batch->rows;

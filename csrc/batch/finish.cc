@@ -137,6 +137,12 @@ void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos
   }
   if (status.ok()) {
     Deliver(batch, completion, now);
+  } else if (!options_.retry) {
+    // Among several nobody knows whose fault it was, and finding out takes more runs.
+    const bool blames =
+        batch->members.size() > 1 && status.code() != Code::kResourceExhausted;
+    FailBatch(batch, blames ? Status::Internal(status.message()) : status,
+              Reason::kModelError);
   } else if (batch->members.size() > 1) {
     counters_.queued.Add(LiveRequests(*batch));
     SplitFailed(batch, &queued_);

@@ -46,6 +46,7 @@ void VersionQueue::Claimed(Batch* batch) {
       }
     }
   }
+  batch->was_claimed = true;  // Not sooner: rows that came late were not.
   counters_.queued.Subtract(LiveRequests(*batch));
   counters_.dead_rows_computed.Add(batch->rows - batch->live_rows);
 }
@@ -188,10 +189,27 @@ bool VersionQueue::Offer(Batch* batch, WorkerLink* link, Nanos now) {
   return true;
 }
 
+// With nothing else queued and a worker that has nothing to do, the oldest delayed
+// batch is queued like any other. True when there was one.
+bool VersionQueue::CallDelayed() {
+  if (delayed_.empty() || !queued_.empty() ||
+      std::none_of(workers_.begin(), workers_.end(), [this](const WorkerLink* link) {
+        return !link->broken && link != reserved_ && link->batches.empty();
+      })) {
+    return false;
+  }
+  Batch* batch = delayed_.front();
+  delayed_.pop_front();
+  batch->is_delayed = false;
+  batch->sealed = true;
+  queued_.push_back(batch);
+  return true;
+}
+
 Nanos VersionQueue::OfferQueued(Nanos now) {
   Nanos look_again = OfferSuspect(now);
   std::size_t at = 0;
-  while (at < queued_.size()) {
+  while (at < queued_.size() || CallDelayed()) {
     WorkerLink* link = RoomiestWorker();
     if (link == nullptr) {
       return look_again;

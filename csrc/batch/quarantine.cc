@@ -53,10 +53,20 @@ void VersionQueue::Requeue(Batch* batch, Nanos now) {
                            link->port().Withdraw(batch->seq) != shm::Handover::kDone;
   if (was_claimed) {
     Claimed(batch);
-    counters_.queued.Add(LiveRequests(*batch));
-    ++batch->deaths;
     batch->death = link->death;
     batch->signal = link->port().crash_signal();
+    if (!options_.retry) {
+      FailBatch(
+          batch,
+          Status::Unavailable(options_.label +
+                              ": the worker that ran it ended; the model has side "
+                              "effects and its run may have happened, so it is "
+                              "not run again"),
+          Reason::kWorkerLost);
+      return;
+    }
+    counters_.queued.Add(LiveRequests(*batch));
+    ++batch->deaths;
   }
   batch->outputs->DropReference();
   batch->outputs = nullptr;

@@ -5,6 +5,7 @@
 #ifndef LEEBOARD_BATCH_QUEUE_OPTIONS_H_
 #define LEEBOARD_BATCH_QUEUE_OPTIONS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +14,25 @@
 #include "wire/tensor_rows.h"
 
 namespace leeboard::batch {
+
+// What becomes of requests that no worker claims in time.
+struct QueuePolicy {
+  bool is_set = false;      // False: a request's `timeout` parameter is its deadline.
+  Nanos timeout = 0;        // 0: they may wait for ever.
+  bool delays = false;      // They go behind all others instead of being refused.
+  bool overridden = false;  // A request's `timeout` parameter may shorten it.
+
+  // When a request that came at `now` must have been claimed, or kNever.
+  [[nodiscard]] Nanos ClaimBy(std::uint64_t request_us, Nanos now) const {
+    constexpr std::uint64_t kLongest = 1'000'000'000'000;  // Eleven days.
+    Nanos limit = timeout > 0 ? timeout : kNever;
+    if (overridden && request_us > 0) {
+      limit =
+          std::min(limit, static_cast<Nanos>(std::min(request_us, kLongest) * 1000));
+    }
+    return limit == kNever ? kNever : now + limit;
+  }
+};
 
 struct QueueOptions {
   std::string model;
@@ -26,7 +46,12 @@ struct QueueOptions {
   std::uint64_t input_bytes = 512U << 20;
   std::uint32_t max_shapes = 64;
   Nanos batch_timeout = 0;  // 0: from what batches took so far (watchdog.h).
+  // False: no request is ever run twice, because a run has side effects.
+  bool retry = true;
+  QueuePolicy policy;
   std::vector<wire::TensorSpec> outputs;
+  // Names of classes, by output; empty where there are none.
+  std::vector<std::vector<std::string>> labels;
 };
 
 }  // namespace leeboard::batch

@@ -28,6 +28,9 @@ void VersionQueue::FreeBatch(Batch* batch) {
       queued_.erase(place);
     }
   }
+  if (batch->is_delayed) {
+    std::erase(delayed_, batch);
+  }
   if (batch->is_suspect) {
     std::erase(suspects_, batch);
     needs_pump_ = true;  // A worker may have been kept free for it.
@@ -214,8 +217,45 @@ Batch* VersionQueue::Rebuild(Batch* batch, std::uint32_t first_row, bool alone) 
     fresh->death = batch->death;
     fresh->signal = batch->signal;
     fresh->had_no_memory = batch->had_no_memory;
+    fresh->was_claimed = batch->was_claimed;
   }
   return fresh;
+}
+
+void VersionQueue::Delay(Request* request) {
+  if (request->batch->state == Batch::State::kOffered) {
+    Batch* offered = request->batch;
+    if (TakeBack(offered) != shm::Handover::kDone) {
+      return;  // Claimed: but rows that came too late for that are younger than all.
+    }
+    queued_.push_front(offered);
+  }
+  Batch* from = request->batch;
+  Member& member = from->members[request->member];
+  Batch* to = delayed_.empty() ? nullptr : delayed_.back();
+  if (to == nullptr || to->shape != from->shape ||
+      to->rows + member.rows > to->shape->close_rows ||
+      to->segments.size() == segment_capacity_) {
+    to = NewBatch(from->shape);
+    if (to == nullptr) {
+      return;
+    }
+    to->is_delayed = true;
+    delayed_.push_back(to);
+  }
+  if (!MoveMember(from, member, to)) {
+    if (to->rows == 0) {
+      FreeBatch(to);
+    }
+    return;
+  }
+  from->live_rows -= member.rows;
+  member.request = nullptr;
+  member.rows = 0;  // Its rows are gone from here, and did not die.
+  if (from->live_rows == 0) {
+    FreeBatch(from);
+  }
+  needs_pump_ = true;
 }
 
 }  // namespace leeboard::batch

@@ -8,6 +8,7 @@ std::string ShapeKey(std::span<const RowInput> inputs) {
   std::string key;
   for (const RowInput& input : inputs) {
     const auto dims = input.shape.view();
+    key.push_back(static_cast<char>(input.index));  // Less than kMaxTensors.
     key.push_back(static_cast<char>(dims.size()));
     key.append(reinterpret_cast<const char*>(dims.data()), dims.size_bytes());
   }
@@ -15,10 +16,13 @@ std::string ShapeKey(std::span<const RowInput> inputs) {
 }
 
 bool SameShape(const Shape& shape, std::span<const RowInput> inputs) {
+  if (shape.layout.input_count != inputs.size()) {
+    return false;
+  }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const shm::InputRecord& record = shape.layout.inputs[i];
     const auto dims = inputs[i].shape.view();
-    if (record.rank != dims.size() ||
+    if (record.index != inputs[i].index || record.rank != dims.size() ||
         !std::equal(dims.begin(), dims.end(), record.dims.begin())) {
       return false;
     }
@@ -38,6 +42,7 @@ void FillLayout(std::span<const RowInput> inputs, bool batched, std::uint32_t la
     record.dtype = static_cast<std::uint32_t>(input.dtype);
     record.is_bytes = input.is_bytes() ? 1 : 0;
     record.rank = input.shape.rank;
+    record.index = input.index;
     std::copy_n(input.shape.dims.begin(), input.shape.rank, record.dims.begin());
     record.row_bytes = input.row_bytes;
     shape->elements[i] = input.elements;

@@ -50,7 +50,8 @@ struct Shape {
   static constexpr std::uint64_t kSlabBytesRoom = 64 << 10;  // Of each BYTES input.
 };
 
-// The key under which rows may share a batch: dtypes are the model's, so dims suffice.
+// The key under which rows may share a batch: which inputs they have, and their dims;
+// dtypes are the model's.
 std::string ShapeKey(std::span<const RowInput> inputs);
 bool SameShape(const Shape& shape, std::span<const RowInput> inputs);
 void FillLayout(std::span<const RowInput> inputs, bool batched, std::uint32_t layout_id,

@@ -34,10 +34,12 @@ VersionQueue::VersionQueue(QueueOptions options, shm::Region region)
       segment_capacity_(
           std::clamp<std::uint32_t>(options_.max_batch_size, 1, kMaxSegments)),
       watchdog_(options_.batch_timeout),
+      lingering_(std::make_shared<std::uint64_t>(0)),
       completion_(std::make_unique<shm::Completion>()) {}
 
 VersionQueue::~VersionQueue() {
   std::vector<Batch*> batches(queued_.begin(), queued_.end());
+  batches.insert(batches.end(), delayed_.begin(), delayed_.end());
   batches.insert(batches.end(), suspects_.begin(), suspects_.end());
   for (const WorkerLink* link : workers_) {
     batches.insert(batches.end(), link->batches.begin(), link->batches.end());
@@ -94,7 +96,9 @@ void VersionQueue::FreeRequest(Request* request) {
   request->batch = nullptr;
   request->id.clear();
   request->outputs.clear();
+  request->classes.clear();
   request->deadline = kNever;
+  request->claim_by = kNever;
   request->heap_time = kNever;
   free_requests_.push_back(std::move(owned));
 }
@@ -107,6 +111,10 @@ bool VersionQueue::IsRunning(const Request& request) {
   // Rows that were not published before the claim go into another batch.
   return batch.members[request.member].row_begin < batch.published &&
          batch.worker->port().IsClaimed(batch.seq);
+}
+
+bool VersionQueue::WasClaimed(const Request& request) {
+  return request.batch->was_claimed || IsRunning(request);
 }
 
 void VersionQueue::Forget(Request* request) {
@@ -128,7 +136,9 @@ void VersionQueue::Forget(Request* request) {
   // not fill the memory that the living need.
   OwnedSegment& segment = batch->segments[member.segment];
   if (batch->live_rows == 0) {
-    counters_.dead_rows_pruned.Add(batch->rows);
+    for (const Member& dead : batch->members) {
+      counters_.dead_rows_pruned.Add(dead.rows);
+    }
     FreeBatch(batch);
   } else if (!segment.slab) {
     FreeSegment(batch->shape, segment);
@@ -138,12 +148,19 @@ void VersionQueue::Forget(Request* request) {
 
 void VersionQueue::FailAll(const Status& status) {
   std::vector<Batch*> waiting(queued_.begin(), queued_.end());
+  waiting.insert(waiting.end(), delayed_.begin(), delayed_.end());
   waiting.insert(waiting.end(), suspects_.begin(), suspects_.end());
   queued_.clear();
+  delayed_.clear();
   suspects_.clear();
   for (Batch* batch : waiting) {
     FailBatch(batch, status, Reason::kUnavailable);
   }
+}
+
+bool VersionQueue::IsUnused() const {
+  return idle() && landings_ == 0 && *lingering_ == 0 &&
+         counters_.output_grants.get() == 0;
 }
 
 void VersionQueue::AddWorker(std::unique_ptr<WorkerLink> link) {
@@ -182,8 +199,12 @@ void VersionQueue::Retire(WorkerLink* link) {
   link->grants_gauge = nullptr;
   link->gone = true;
   if (link->grants == 0) {
-    delete link;  // Otherwise the last reply that points into its outputs does it.
+    delete link;
+    return;
   }
+  // The last reply that points into its outputs deletes it.
+  ++*lingering_;
+  link->lingering = lingering_;
 }
 
 }  // namespace leeboard::batch

@@ -9,7 +9,8 @@
 // Invariants:
 //   1. A request is in exactly one batch, or in none after the sink heard of its end.
 //   2. shape.open is the youngest batch of its shape and is not sealed.
-//   3. Queued batches are in order of age; batches that ran once go before all others.
+//   3. Queued batches are in order of age: what ran once comes first, delayed ones
+//   last.
 //   4. A request that may have ended a worker runs alone, and nothing runs beside it.
 //
 // Thread safety: none but counters(); the I/O thread owns it.
@@ -62,14 +63,12 @@ class VersionQueue {
 
   // The client no longer waits; the request is freed without a word to the sink.
   void Forget(Request* request);
-  // When a request with this deadline is no longer worth running.
-  Nanos LatestStart(Nanos deadline, Nanos now) {
-    return shortest_run_.LatestStart(deadline, now);
-  }
-  // The least time that batches took lately; 0 while unknown.
-  [[nodiscard]] Nanos shortest_run() const { return shortest_run_.bound(); }
-  // Whether a worker has begun to run it.
+  // Puts a request that waits behind all others, if there is memory to move its rows.
+  void Delay(Request* request);
+  [[nodiscard]] ShortestRun& shortest_run() { return shortest_run_; }
+  // Whether a worker has begun to run it, and whether one ever had.
   [[nodiscard]] bool IsRunning(const Request& request);
+  [[nodiscard]] bool WasClaimed(const Request& request);
   // Ends every waiting request with `status` (the version cannot serve any more).
   void FailAll(const Status& status);
 
@@ -89,17 +88,15 @@ class VersionQueue {
   Nanos Pump(Nanos now);
   [[nodiscard]] bool needs_pump() const { return needs_pump_; }
   [[nodiscard]] bool idle() const { return counters_.open_batches.get() == 0; }
+  // Whether nothing of any request is left, and no reply points to a worker's memory.
+  [[nodiscard]] bool IsUnused() const;
 
   // Memory for requests, reused.
   Request* NewRequest();
   void FreeRequest(Request* request);
 
  private:
-  // Until replies have given output memory back.
-  static constexpr Nanos kRetry = 1'000'000;
-
   VersionQueue(QueueOptions options, shm::Region region);
-
   [[nodiscard]] std::uint32_t CloseRows() const;
 
   // shapes.cc
@@ -141,6 +138,7 @@ class VersionQueue {
   bool GrantOutputs(Batch* batch, WorkerLink* link);
   WorkerLink* RoomiestWorker();
   Nanos OfferQueued(Nanos now);
+  bool CallDelayed();
   void Steal(Nanos now);
   shm::Handover TakeBack(Batch* batch);
   void Break(WorkerLink* link, const char* why);
@@ -180,6 +178,7 @@ class VersionQueue {
   std::uint32_t segment_capacity_ = 1;
   std::vector<std::uint64_t> free_headers_;
   std::deque<Batch*> queued_;
+  std::deque<Batch*> delayed_;      // Joins queued_ when that is empty.
   std::deque<Batch*> suspects_;     // Each has one request and waits for quarantine.
   Batch* quarantined_ = nullptr;    // Runs alone.
   WorkerLink* reserved_ = nullptr;  // Takes suspects only.
@@ -189,6 +188,8 @@ class VersionQueue {
   Nanos now_ = 0;                // Of the last pass.
   std::vector<Batch*> touched_;  // Offered batches with new rows or dead members.
   std::vector<WorkerLink*> workers_;
+  std::uint64_t landings_ = 0;  // Reserved, and neither taken nor given up.
+  std::shared_ptr<std::uint64_t> lingering_;  // Links that only replies hold.
   std::vector<std::unique_ptr<Request>> free_requests_;
   std::unique_ptr<shm::Completion> completion_;
   bool needs_pump_ = false;

@@ -20,7 +20,11 @@ WorkerLink::WorkerLink(shm::Region control, shm::Region outputs, int bell)
       port_(new (control_.data()) shm::ControlPage(), bell),
       arena_(outputs_.size()) {}
 
-WorkerLink::~WorkerLink() = default;
+WorkerLink::~WorkerLink() {
+  if (lingering != nullptr) {
+    --*lingering;
+  }
+}
 
 Status WorkerLink::Create(std::uint64_t output_bytes,
                           std::unique_ptr<WorkerLink>* out) {

@@ -26,6 +26,9 @@ namespace leeboard::batch {
 struct Batch;
 class Outputs;
 
+// How long to wait until replies may have given output memory back.
+inline constexpr Nanos kRetry = 1'000'000;
+
 // How a worker ended, as far as it matters to what it was running.
 enum class Death : std::uint8_t {
   kKilled,   // From outside, as far as we know.
@@ -82,6 +85,8 @@ class WorkerLink {
       nullptr;          // The same, of all workers; null once this one is gone.
   bool broken = false;  // It broke the rules: being ended, takes no batch.
   bool gone = false;    // The process is dead.
+  // Links of the same queue that live on for their outputs; counted once this one does.
+  std::shared_ptr<std::uint64_t> lingering;
   Death death = Death::kKilled;  // Why we ended it, if we did.
   Nanos unmoved = 0;        // For how long it has neither claimed nor finished a batch.
   std::uint64_t moves = 0;  // Batches that it claimed or finished.

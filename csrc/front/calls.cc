@@ -9,7 +9,7 @@
 namespace leeboard::front {
 namespace {
 
-constexpr std::size_t kLargestControlMessage = 64 << 10;
+constexpr std::uint32_t kLargestControlMessage = 64 << 10;
 
 batch::Reason ReasonOf(Code code) {
   switch (code) {
@@ -52,6 +52,7 @@ void Server::Release(http2::Call* call) {
   counters_.live_calls.Subtract();
   state->inference.Drop();
   state->request = nullptr;
+  state->handed = 0;
   state->message.clear();
   if (free_states_.size() < kKept) {
     free_states_.push_back(std::move(state));
@@ -63,7 +64,8 @@ void Server::OnMessage(http2::Call* call, std::uint32_t size) {
   state->size = size;
   if (state->method == kModelInfer) {
     state->inference.Start(size, now_);
-  } else if (size > kLargestControlMessage) {
+  } else if (size > (HandedName(state->method).empty() ? kLargestControlMessage
+                                                       : HandOver::kLargestMessage)) {
     Refuse(call, state,
            Status::InvalidArgument("a message of " + std::to_string(size) +
                                    " bytes is too large for " +
@@ -106,12 +108,19 @@ void Server::OnGone(http2::Call* call) {
     queue->counters().Fail(batch::Reason::kCancelled);
     queue->Forget(request);
   }
+  if (state != nullptr && state->handed != 0) {
+    handed_.Remove(state->handed);
+  }
   Release(call);
 }
 
 void Server::Complete(http2::Call* call, CallState* state) {
   if (state->method == kModelInfer) {
     SubmitInference(call, state);
+    return;
+  }
+  if (!HandedName(state->method).empty()) {
+    HandOverCall(call, state);
     return;
   }
   http2::ReplyBody reply;
@@ -127,6 +136,50 @@ void Server::Complete(http2::Call* call, CallState* state) {
   }
 }
 
+void Server::HandOverCall(http2::Call* call, CallState* state) {
+  Status status = Status::Unavailable("the server is stopping and takes no new calls");
+  if (!draining_) {
+    status = handed_.Add(call, HandedName(state->method), std::move(state->message),
+                         &state->handed);
+  }
+  if (!status.ok()) {
+    Refuse(call, state, status);
+    return;
+  }
+  notices_.Ring();
+}
+
+void Server::EndHanded(std::uint64_t id, const Status& status, std::string reply) {
+  http2::Call* call = handed_.Remove(id);
+  if (call == nullptr) {
+    return;
+  }
+  Release(call);
+  if (status.ok()) {
+    http2::ReplyBody body;
+    body.text = std::move(reply);
+    call->Reply(std::move(body));
+  } else {
+    call->Fail(status);
+  }
+}
+
+void Server::ExpireHanded() {
+  if (handed_.empty()) {
+    return;
+  }
+  for (std::uint64_t id = handed_.Expired(now_); id != 0; id = handed_.Expired(now_)) {
+    EndHanded(id, Status::DeadlineExceeded("the call's time ran out before its answer"),
+              "");
+  }
+}
+
+void Server::FailHanded() {
+  for (std::uint64_t id = handed_.Any(); id != 0; id = handed_.Any()) {
+    EndHanded(id, Status::Unavailable("the server is stopping"), "");
+  }
+}
+
 void Server::SubmitInference(http2::Call* call, CallState* state) {
   counters_.requests.Add();
   batch::Request* request = nullptr;
@@ -139,7 +192,13 @@ void Server::SubmitInference(http2::Call* call, CallState* state) {
   request->call = call;
   state->request = request;
   request->deadline = request->heap_time;
-  request->heap_time = request->queue->LatestStart(request->deadline, now_);
+  request->heap_time =
+      request->queue->shortest_run().LatestStart(request->deadline, now_);
+  if (request->queue->options().policy.is_set) {
+    const std::uint64_t timeout_us = scratch_.request.timeout_us;
+    request->claim_by = request->queue->options().policy.ClaimBy(timeout_us, now_);
+    request->heap_time = std::min(request->heap_time, request->claim_by);
+  }
   if (request->heap_time <= now_) {
     Expire(request);
   } else if (request->heap_time != kNever) {
@@ -167,6 +226,10 @@ void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
 void Server::Expire(batch::Request* request) {
   deadlines_.Remove(request);
   batch::VersionQueue* queue = request->queue;
+  if (request->claim_by <= now_ && now_ < request->deadline) {
+    OutOfPatience(request);
+    return;
+  }
   const bool is_early = now_ < request->deadline;
   if (is_early && queue->IsRunning(*request)) {
     request->heap_time = request->deadline;
@@ -177,12 +240,37 @@ void Server::Expire(batch::Request* request) {
   queue->counters().Fail(batch::Reason::kDeadline);
   const std::string why =
       is_early ? ": the request's time is too short: the model needs at least " +
-                     std::to_string(queue->shortest_run() / 1000) + " us"
+                     std::to_string(queue->shortest_run().bound() / 1000) + " us"
                : ": the request's time ran out before its answer";
   const Status status = Status::DeadlineExceeded(queue->options().label + why);
   queue->Forget(request);
   Release(call);
   call->Fail(status);
+}
+
+// Nobody claimed a request within the queue's time: it is refused, or goes behind all
+// others.
+void Server::OutOfPatience(batch::Request* request) {
+  batch::VersionQueue* queue = request->queue;
+  const bool was_claimed = queue->WasClaimed(*request);
+  if (!was_claimed && !queue->options().policy.delays) {
+    http2::Call* call = request->call;
+    queue->counters().Fail(batch::Reason::kTimeout);
+    queue->Forget(request);
+    Release(call);
+    call->Fail(Status::Unavailable("Request timeout expired"));
+    return;
+  }
+  if (!was_claimed) {
+    queue->Delay(request);
+  }
+  request->claim_by = kNever;
+  request->heap_time = was_claimed
+                           ? request->deadline
+                           : queue->shortest_run().LatestStart(request->deadline, now_);
+  if (request->heap_time != kNever) {
+    deadlines_.Push(request);
+  }
 }
 
 void Server::OnAnswer(batch::Request* request, const batch::Answer& answer) {

@@ -23,6 +23,7 @@ enum Method : int {
   kSystemUnregister,
   kCudaUnregister,
   kHealthCheck,
+  kFirstHanded,  // What is handed over counts from here.
 };
 
 struct Named {
@@ -43,6 +44,17 @@ constexpr std::array<Named, 12> kMethods = {{
     {"/inference.GRPCInferenceService/SystemSharedMemoryUnregister", kSystemUnregister},
     {"/inference.GRPCInferenceService/CudaSharedMemoryUnregister", kCudaUnregister},
     {"/grpc.health.v1.Health/Check", kHealthCheck},
+}};
+
+struct Handed {
+  std::string_view path;
+  std::string_view name;  // What the control plane hears.
+};
+
+// Methods that the control plane answers.
+constexpr std::array<Handed, 2> kHanded = {{
+    {"/inference.GRPCInferenceService/RepositoryModelLoad", "RepositoryModelLoad"},
+    {"/inference.GRPCInferenceService/RepositoryModelUnload", "RepositoryModelUnload"},
 }};
 
 wire::Duration Sum(std::uint64_t count, const Counter& ns) {
@@ -110,7 +122,18 @@ int Server::MethodOf(std::string_view path) {
       return named.method;
     }
   }
+  for (std::size_t i = 0; i < kHanded.size(); ++i) {
+    if (kHanded[i].path == path) {
+      return kFirstHanded + static_cast<int>(i);
+    }
+  }
   return -1;
+}
+
+std::string_view Server::HandedName(int method) {
+  return method < kFirstHanded
+             ? std::string_view()
+             : kHanded[static_cast<std::size_t>(method - kFirstHanded)].name;
 }
 
 bool Server::Ready() const {

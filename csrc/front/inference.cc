@@ -134,13 +134,17 @@ Status Inference::TryLand(const Place& place, Scratch* scratch) {
     return status;
   }
   const route::Signature& signature = version->signature;
-  if (request.inputs.size() < signature.inputs.size() || signature.has_bytes_input) {
+  const bool is_short = request.inputs.size() < signature.inputs.size();
+  if ((is_short && !signature.has_optional_input) || signature.has_bytes_input) {
     // Others may follow. BYTES are gathered: their size is known only at their end.
     return {};
   }
   queue_ = static_cast<batch::VersionQueue*>(version->context);
   status = scratch->checker.CheckHead(request, signature);
-  return status.ok() ? Land(raw, scratch, *version) : status;
+  if (is_short && !status.ok()) {
+    return {};  // The input that is missing may follow.
+  }
+  return status.ok() ? Land(raw, scratch) : status;
 }
 
 // A head that promises more than its message can hold, or has data in two places, is
@@ -158,14 +162,13 @@ bool Inference::MayLand(const Scratch& scratch) const {
          });
 }
 
-Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch,
-                       const route::Version& version) {
+Status Inference::Land(const wire::LargeRaw& raw, Scratch* scratch) {
   const wire::InferRequest& request = scratch->request;
   first_landed_ = request.raw_count;
   const route::Checker& checker = scratch->checker;
   inputs_.assign(request.inputs.size(), 0);
   sizes_.assign(request.inputs.size(), 0);
-  for (std::uint32_t i = 0; i < version.signature.inputs.size(); ++i) {
+  for (std::uint32_t i = 0; i < checker.places().size(); ++i) {
     inputs_[checker.places()[i]] = i;
     sizes_[checker.places()[i]] = checker.raw_sizes()[i];
   }
@@ -273,10 +276,14 @@ batch::Request* Inference::MakeRequest(const wire::InferRequest& parsed,
   request->id.assign(parsed.id);
   request->outputs.assign(scratch.checker.outputs().begin(),
                           scratch.checker.outputs().end());
+  if (!parsed.classes.empty()) {
+    request->classes.assign(parsed.classes.begin(), parsed.classes.end());
+    request->classes.resize(parsed.outputs.size(), 0);
+  }
   request->arrived_at = started_;
   request->heap_time = deadline;
   constexpr std::uint64_t kLongest = 1'000'000'000'000;  // Microseconds: eleven days.
-  if (parsed.timeout_us > 0) {
+  if (parsed.timeout_us > 0 && !queue_->options().policy.is_set) {
     const auto timeout =
         static_cast<Nanos>(std::min(parsed.timeout_us, kLongest) * 1000);
     request->heap_time = std::min(deadline, started_ + timeout);
@@ -315,6 +322,7 @@ Status Inference::Submit(const Place& place, Nanos deadline, Scratch* scratch,
   if (mode_ != Mode::kGather) {
     return SubmitLanded(deadline, scratch, out);
   }
+  queue_ = nullptr;  // It was another table's, if its tensors should have landed.
   Status status = wire::ParseInferRequest(AsBytes(body_), &scratch->request);
   if (!status.ok()) {
     return status;

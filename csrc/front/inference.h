@@ -55,8 +55,7 @@ class Inference {
   enum class Mode : std::uint8_t { kGather, kLand, kAfterTensor };
 
   Status TryLand(const Place& place, Scratch* scratch);
-  Status Land(const wire::LargeRaw& raw, Scratch* scratch,
-              const route::Version& version);
+  Status Land(const wire::LargeRaw& raw, Scratch* scratch);
   [[nodiscard]] bool MayLand(const Scratch& scratch) const;
   void FeedLanding(wire::Bytes* bytes);
   Status FeedBetween(wire::Bytes* bytes, Scratch* scratch);
@@ -75,8 +74,8 @@ class Inference {
   std::size_t head_size_ = 0;
   batch::VersionQueue* queue_ = nullptr;
   batch::Landing landing_;
-  std::vector<std::uint32_t> inputs_;  // Model input by position of raw entries.
-  std::vector<std::uint64_t> sizes_;   // Expected size by position of raw entries.
+  std::vector<std::uint32_t> inputs_;  // Which of the checked inputs, by raw entry.
+  std::vector<std::uint64_t> sizes_;   // Expected size, by raw entry.
   std::uint32_t first_landed_ = 0;     // Raw entries before it were in the head.
   std::uint32_t current_ = 0;          // Raw entry being landed.
   std::uint64_t landed_ = 0;           // Of its bytes.

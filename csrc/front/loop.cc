@@ -40,6 +40,9 @@ Nanos Server::WaitTime(Nanos now) {
   if (!connections_.empty()) {
     until = std::min(until, sweep_at_);
   }
+  if (!handed_.empty()) {
+    until = std::min(until, handed_.next_deadline());
+  }
   bool busy = false;
   for (std::size_t i = 0; i < served_.size(); ++i) {
     if (served_[i]->queue->needs_pump()) {
@@ -72,10 +75,12 @@ void Server::Run() {
     }
     LoseWorkers();
     ExpireDeadlines();
+    ExpireHanded();
     SweepConnections();
     PumpQueues();
     FlushDirty();
     CloseDoomed();
+    CheckRetired();
     CheckDrained();  // Last: a call is over only when its answer has been flushed.
   }
   Shutdown();
@@ -260,6 +265,25 @@ void Server::CheckDrained() {
   }
 }
 
+// Tells of versions of which nothing is left, and forgets them. One that the table
+// still names may get requests, so it waits for the next table.
+void Server::CheckRetired() {
+  for (std::size_t i = served_.size(); retiring_ > 0 && i > 0; --i) {
+    Served* served = served_[i - 1].get();
+    const auto& named = table_->all();
+    if (!served->retiring || !served->queue->IsUnused() ||
+        std::any_of(named.begin(), named.end(), [served](const auto& version) {
+          return version->context == served->queue.get();
+        })) {
+      continue;
+    }
+    notices_.Post({Notice::Kind::kRetired, served->id, ""});
+    served_.erase(served_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    look_again_.erase(look_again_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    --retiring_;
+  }
+}
+
 void Server::LoseWorker(WorkerEntry* worker) {
   poller_.Remove(worker->link->front_bell_fd(), &worker->bell);
   if (worker->link->life_fd() >= 0) {
@@ -278,6 +302,8 @@ void Server::LoseWorkers() {
 }
 
 void Server::Shutdown() {
+  FailHanded();
+  FlushDirty();
   for (const auto& [connection, entry] : connections_) {
     poller_.Remove(connection->fd(), &entry->source);
   }

@@ -3,7 +3,7 @@
 // A stack that producers push onto with a compare-and-swap and the consumer takes
 // whole: a producer that is descheduled half-way never makes the other side wait.
 //
-// Thread safety: Post on any thread; TakeAll on one.
+// Thread safety: Post and Ring on any thread; TakeAll on one.
 
 #ifndef LEEBOARD_FRONT_MAILBOX_H_
 #define LEEBOARD_FRONT_MAILBOX_H_
@@ -41,6 +41,11 @@ class Mailbox {
                                        std::memory_order_relaxed)) {
     }
     [[maybe_unused]] Letter* posted = letter.release();
+    Ring();
+  }
+
+  // Makes the descriptor readable though nothing was posted.
+  void Ring() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(bell_.get(), &one, sizeof one);
   }

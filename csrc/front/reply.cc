@@ -1,9 +1,13 @@
 #include "front/reply.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "front/classify.h"
 #include "wire/infer_response.h"
 
 namespace leeboard::front {
@@ -61,6 +65,41 @@ std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spe
   return ElementBytes(all.subspan(begin), elements * answer.rows);
 }
 
+bool IsByClass(const batch::Request& request, std::size_t output) {
+  return !request.classes.empty() && request.classes[output] > 0;
+}
+
+// The slice's highest classes in place of its values. `elements` must outlive the
+// slice.
+Status ClassifySlice(const batch::QueueOptions& options, std::size_t index,
+                     std::uint32_t most, wire::OutputTensor* tensor, Slice* slice,
+                     std::string* elements) {
+  const bool batched = options.max_batch_size > 0;
+  Scores scores;
+  scores.dtype = tensor->dtype;
+  scores.raw = {slice->data, tensor->size};
+  scores.rows = batched ? static_cast<std::uint64_t>(slice->dims[0]) : 1;
+  scores.classes = 1;
+  for (std::size_t i = batched ? 1 : 0; i < tensor->shape.size(); ++i) {
+    scores.classes *= static_cast<std::uint64_t>(slice->dims[i]);
+  }
+  static const std::vector<std::string> kNoLabels;
+  Status status =
+      Classify(scores, most, options.labels.empty() ? kNoLabels : options.labels[index],
+               elements);
+  if (!status.ok()) {
+    return {status.code(), options.label + ": output '" + std::string(tensor->name) +
+                               "': " + status.message()};
+  }
+  slice->data = reinterpret_cast<const std::uint8_t*>(elements->data());
+  slice->dims[batched ? 1 : 0] =
+      static_cast<std::int64_t>(std::min<std::uint64_t>(most, scores.classes));
+  tensor->dtype = wire::DType::kBytes;
+  tensor->shape = {slice->dims.data(), batched ? 2U : 1U};
+  tensor->size = elements->size();
+  return {};
+}
+
 }  // namespace
 
 Status MakeReply(const batch::Request& request, const batch::Answer& answer,
@@ -71,6 +110,7 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
   const std::size_t count = request.outputs.empty() ? all : request.outputs.size();
   std::array<wire::OutputTensor, shm::kMaxTensors> tensors;
   std::array<Slice, shm::kMaxTensors> slices;
+  std::vector<std::string> named(request.classes.size());
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t index = request.outputs.empty() ? i : request.outputs[i];
@@ -78,7 +118,14 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
     const shm::OutputRecord& record = answer.completion->outputs[index];
     const std::uint64_t size = SliceRows(answer, spec, record, batched, &slices[i]);
     tensors[i] = {spec.name, spec.dtype, {slices[i].dims.data(), record.rank}, size};
-    total += size;
+    if (IsByClass(request, i)) {
+      Status status = ClassifySlice(options, index, request.classes[i], &tensors[i],
+                                    &slices[i], &named[i]);
+      if (!status.ok()) {
+        return status;
+      }
+    }
+    total += tensors[i].size;
   }
   const std::span<const wire::OutputTensor> outputs(tensors.data(), count);
   const wire::ResponseIdentity identity{options.model, options.version, request.id};
@@ -93,7 +140,7 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
   wire::AppendInferResponseHead(identity, outputs, &reply->text);
   for (std::size_t i = 0; i < count; ++i) {
     wire::AppendRawOutputHeader(tensors[i].size, &reply->text);
-    if (copied || tensors[i].size < kCutWorthwhile) {
+    if (copied || tensors[i].size < kCutWorthwhile || IsByClass(request, i)) {
       reply->text.append(reinterpret_cast<const char*>(slices[i].data),
                          tensors[i].size);
     } else {

@@ -12,7 +12,8 @@ namespace leeboard::front {
 
 // Fills `reply` with the request's rows of every output it asked for. Tensor bytes up
 // to 64 KB are copied, more leaves from the worker's memory, which the reply then
-// references. INVALID_ARGUMENT when the reply would be larger than gRPC clients accept.
+// references. Outputs that were asked for by class become BYTES (classify.h).
+// INVALID_ARGUMENT when the reply would be larger than gRPC clients accept.
 Status MakeReply(const batch::Request& request, const batch::Answer& answer,
                  http2::ReplyBody* reply);
 

@@ -3,11 +3,12 @@
 // The control plane makes one for each version it loads and keeps it alive through the
 // route tables that name it. The queue belongs to the I/O thread once it is served.
 //
-// Thread safety: counters on any thread; the rest on the I/O thread.
+// Thread safety: counters and id on any thread; the rest on the I/O thread.
 
 #ifndef LEEBOARD_FRONT_SERVED_H_
 #define LEEBOARD_FRONT_SERVED_H_
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -34,6 +35,8 @@ struct Served {
 
   route::Signature signature;
   std::unique_ptr<batch::VersionQueue> queue;
+  std::uint64_t id = 0;   // Chosen when it is added to a server.
+  bool retiring = false;  // The I/O thread's: its end is to be told.
 };
 
 }  // namespace leeboard::front

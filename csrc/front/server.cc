@@ -51,10 +51,22 @@ void Server::SetTable(std::shared_ptr<const route::Table> table) {
 }
 
 void Server::AddServed(std::shared_ptr<Served> served) {
+  served->id = next_served_.fetch_add(1, std::memory_order_relaxed);
   commands_.Post([this, served = std::move(served)]() mutable {
     served->queue->set_sink(this);
     served_.push_back(std::move(served));
     look_again_.push_back(kNever);
+  });
+}
+
+void Server::Retire(std::shared_ptr<Served> served) {
+  commands_.Post([this, served = std::move(served)] {
+    const bool known =
+        std::find(served_.begin(), served_.end(), served) != served_.end();
+    if (known && !served->retiring) {
+      served->retiring = true;
+      ++retiring_;
+    }
   });
 }
 
@@ -109,12 +121,27 @@ void Server::FailWaiting(std::shared_ptr<Served> served, std::string reason) {
   });
 }
 
+std::vector<Notice> Server::TakeNotices() {
+  std::vector<Notice> notices = notices_.TakeAll();
+  if (handed_.has_untaken()) {
+    notices_.Ring();  // The bell is theirs too, and has just been silenced.
+  }
+  return notices;
+}
+
+void Server::Answer(std::uint64_t call, Status status, std::string reply) {
+  commands_.Post([this, call, status = std::move(status), reply = std::move(reply)] {
+    EndHanded(call, status, reply);
+  });
+}
+
 void Server::BeginDrain() {
   commands_.Post([this] {
     if (draining_) {
       return;
     }
     draining_ = true;
+    FailHanded();
     poller_.Remove(listener_.get(), &listener_source_);
     listener_.Reset();
     for (const auto& [connection, entry] : connections_) {

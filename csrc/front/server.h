@@ -21,6 +21,7 @@
 #include "base/poller.h"
 #include "batch/version_queue.h"
 #include "front/event_source.h"
+#include "front/hand_over.h"
 #include "front/inference.h"
 #include "front/mailbox.h"
 #include "front/served.h"
@@ -48,8 +49,11 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
   void SetTable(std::shared_ptr<const route::Table> table);
-  // Must come before a table or a worker that names it.
+  // Must come before a table or a worker that names it. Chooses its id.
   void AddServed(std::shared_ptr<Served> served);
+  // To be called after a table without it was set. What it has taken is still answered;
+  // a notice tells when nothing of it is left and its workers may be removed.
+  void Retire(std::shared_ptr<Served> served);
   // `pid` is 0 in inline mode. Returns the worker's number, used in notices.
   std::uint64_t AddWorker(std::shared_ptr<Served> served,
                           std::unique_ptr<batch::WorkerLink> link);
@@ -64,7 +68,11 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void BeginDrain();
 
   [[nodiscard]] int notices_fd() const { return notices_.fd(); }
-  std::vector<Notice> TakeNotices() { return notices_.TakeAll(); }
+  std::vector<Notice> TakeNotices();
+  // Calls of methods that the control plane answers (control_rpcs.cc), oldest first.
+  std::vector<HandedCall> TakeCalls() { return handed_.Take(); }
+  // Answers a call that was taken; one that has ended meanwhile hears nothing.
+  void Answer(std::uint64_t call, Status status, std::string reply);
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }
   [[nodiscard]] const http2::Counters& wire_counters() const {
     return shared_.counters;
@@ -101,7 +109,8 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   struct CallState {
     Inference inference;
     batch::Request* request = nullptr;
-    std::string message;  // Of a method other than ModelInfer.
+    std::uint64_t handed = 0;  // Its number, once it was handed over.
+    std::string message;       // Of a method other than ModelInfer.
     std::uint32_t size = 0;
     int method = 0;
   };
@@ -120,6 +129,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void SweepConnections();
   void CloseDoomed();
   void CheckDrained();
+  void CheckRetired();
   void LoseWorker(WorkerEntry* worker);
   void LoseWorkers();
   void SleepWorkers(bool sleeping);
@@ -132,6 +142,11 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   void Refuse(http2::Call* call, CallState* state, const Status& status);
   void Release(http2::Call* call);
   void Expire(batch::Request* request);
+  void OutOfPatience(batch::Request* request);
+  void HandOverCall(http2::Call* call, CallState* state);
+  void EndHanded(std::uint64_t id, const Status& status, std::string reply);
+  void ExpireHanded();
+  void FailHanded();
   [[nodiscard]] Place place() const { return {table_.get(), draining_}; }
 
   // control_rpcs.cc
@@ -142,13 +157,16 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
                   std::string* reply) const;
   [[nodiscard]] bool Ready() const;
   static int MethodOf(std::string_view path);
+  static std::string_view HandedName(int method);  // Empty: it is not handed over.
 
   ServerOptions options_;
   std::uint16_t port_ = 0;
   ServerCounters counters_;
   Mailbox<std::function<void()>> commands_;
   Mailbox<Notice> notices_;
+  HandOver handed_;
   std::atomic<std::uint64_t> next_worker_{1};
+  std::atomic<std::uint64_t> next_served_{1};
   std::thread thread_;
 
   Poller poller_;
@@ -171,6 +189,7 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   std::vector<ConnectionEntry*> doomed_;
   std::vector<std::shared_ptr<Served>> served_;
   std::vector<Nanos> look_again_;  // By served.
+  std::size_t retiring_ = 0;       // Of served_.
   std::vector<std::unique_ptr<WorkerEntry>> workers_;
   std::vector<std::unique_ptr<CallState>> free_states_;
   IndexedHeap<batch::Request> deadlines_;

@@ -31,9 +31,9 @@ struct ServerCounters {
 
 // Something that the control plane should hear of.
 struct Notice {
-  enum class Kind : std::uint8_t { kWorkerBroken, kDrained, kGuilty };
+  enum class Kind : std::uint8_t { kWorkerBroken, kDrained, kGuilty, kRetired };
   Kind kind = Kind::kDrained;
-  std::uint64_t worker = 0;
+  std::uint64_t id = 0;  // The worker's; Served::id where a version has retired.
   std::string text;
 };
 

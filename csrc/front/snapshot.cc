@@ -6,8 +6,8 @@ namespace leeboard::front {
 namespace {
 
 constexpr std::array<const char*, batch::kReasons> kReasonNames = {
-    "invalid",     "rejected",    "deadline",   "cancelled",
-    "model_error", "worker_lost", "unavailable"};
+    "invalid",     "rejected",    "deadline",    "cancelled",
+    "model_error", "worker_lost", "unavailable", "timeout"};
 
 constexpr std::array<const char*, batch::kDeaths> kDeathNames = {
     "killed", "crashed", "hung", "memory", "broke"};

@@ -119,6 +119,7 @@ Status Checker::CheckInput(const wire::InputTensor& tensor,
 Status Checker::CheckOutputs(const wire::InferRequest& request,
                              const Signature& signature) {
   outputs_.clear();
+  classes_.clear();
   for (const std::string_view name : request.outputs) {
     const auto& specs = signature.outputs;
     const auto found = std::find_if(
@@ -131,16 +132,28 @@ Status Checker::CheckOutputs(const wire::InferRequest& request,
     }
     outputs_.push_back(static_cast<std::uint16_t>(found - specs.begin()));
   }
+  if (request.classes.empty()) {
+    return {};
+  }
+  classes_ = request.classes;
+  classes_.resize(outputs_.size(), 0);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const wire::TensorSpec& spec = signature.outputs[outputs_[i]];
+    if (classes_[i] > 0 && spec.dtype == wire::DType::kBytes) {
+      return Status::InvalidArgument(
+          "output " + Quoted(spec.name) + " of model " + Quoted(signature.model) +
+          " is BYTES, which cannot be classified; expected an output of numbers");
+    }
+  }
   return {};
 }
 
-Status Checker::CheckHead(const wire::InferRequest& request,
-                          const Signature& signature) {
+// Finds the model's inputs in the request. Afterwards places_ has the place of each one
+// that is there, inputs_ which one it is.
+Status Checker::PlaceInputs(const wire::InferRequest& request,
+                            const Signature& signature) {
   const std::size_t count = signature.inputs.size();
-  inputs_.resize(count);
-  raw_sizes_.assign(count, 0);
   places_.assign(count, UINT32_MAX);
-  rows_ = 1;
   for (std::uint32_t at = 0; at < request.inputs.size(); ++at) {
     const std::string_view name = request.inputs[at].name;
     std::size_t index = 0;
@@ -154,15 +167,43 @@ Status Checker::CheckHead(const wire::InferRequest& request,
     }
     places_[index] = at;
   }
-  for (std::size_t index = 0; index < count; ++index) {
-    const wire::TensorSpec& spec = signature.inputs[index];
+  inputs_.resize(count);
+  std::size_t present = 0;
+  for (std::uint32_t index = 0; index < count; ++index) {
     if (places_[index] == UINT32_MAX) {
+      const wire::TensorSpec& spec = signature.inputs[index];
+      if (spec.optional) {
+        continue;
+      }
       return Status::InvalidArgument("input " + Quoted(spec.name) + " of model " +
                                      Quoted(signature.model) + " is missing: got " +
                                      std::to_string(request.inputs.size()) +
                                      " inputs, expected " + std::to_string(count));
     }
-    Status status = CheckInput(request.inputs[places_[index]], spec, signature, index);
+    inputs_[present].index = index;
+    places_[present++] = places_[index];
+  }
+  if (present == 0 && count > 0) {
+    return Status::InvalidArgument("the request has no inputs; model " +
+                                   Quoted(signature.model) + " takes one or more of " +
+                                   NamesOf(signature.inputs));
+  }
+  inputs_.resize(present);
+  places_.resize(present);
+  return {};
+}
+
+Status Checker::CheckHead(const wire::InferRequest& request,
+                          const Signature& signature) {
+  rows_ = 1;
+  Status status = PlaceInputs(request, signature);
+  if (!status.ok()) {
+    return status;
+  }
+  raw_sizes_.assign(inputs_.size(), 0);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    status = CheckInput(request.inputs[places_[i]], signature.inputs[inputs_[i].index],
+                        signature, i);
     if (!status.ok()) {
       return status;
     }

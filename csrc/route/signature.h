@@ -25,6 +25,7 @@ struct Signature {
   std::vector<wire::TensorSpec> inputs;
   std::vector<wire::TensorSpec> outputs;
   bool has_bytes_input = false;
+  bool has_optional_input = false;
 };
 
 class Checker {
@@ -37,14 +38,18 @@ class Checker {
 
   // Valid until the next CheckHead; data only after CheckData.
   [[nodiscard]] wire::RequestRows rows() const { return {inputs_, data_, rows_}; }
-  // Bytes of each input's raw layout as its shape says; 0 for BYTES.
+  // The following are by input that the request has, in the model's order. Bytes of its
+  // raw layout as its shape says; 0 for BYTES.
   [[nodiscard]] std::span<const std::uint64_t> raw_sizes() const { return raw_sizes_; }
-  // For each input of the model, its place in the request.
+  // Its place in the request.
   [[nodiscard]] std::span<const std::uint32_t> places() const { return places_; }
   // Requested outputs by index; empty means all.
   [[nodiscard]] std::span<const std::uint16_t> outputs() const { return outputs_; }
+  // How many classes of each of them are asked for; empty: of none.
+  [[nodiscard]] std::span<const std::uint32_t> classes() const { return classes_; }
 
  private:
+  Status PlaceInputs(const wire::InferRequest& request, const Signature& signature);
   Status CheckInput(const wire::InputTensor& tensor, const wire::TensorSpec& spec,
                     const Signature& signature, std::size_t index);
   Status CheckRows(const wire::InputTensor& tensor, const Signature& signature,
@@ -56,6 +61,7 @@ class Checker {
   std::vector<std::uint64_t> raw_sizes_;
   std::vector<std::uint32_t> places_;
   std::vector<std::uint16_t> outputs_;
+  std::vector<std::uint32_t> classes_;
   std::uint32_t rows_ = 1;
 };
 

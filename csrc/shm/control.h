@@ -112,7 +112,7 @@ struct InputRecord {
   std::uint32_t dtype = 0;     // wire::DType; this layer only carries it.
   std::uint32_t is_bytes = 0;  // Elements of varying length, back to back.
   std::uint32_t rank = 0;      // Of one row, without the batch dimension.
-  std::uint32_t reserved = 0;
+  std::uint32_t index = 0;  // In the model's signature: optional ones may be missing.
   std::array<std::int64_t, kMaxRank> dims{};
   std::uint64_t row_bytes = 0;  // 0 where is_bytes.
 };

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -112,6 +113,46 @@ Status Region::Attach(UniqueFd fd, std::size_t size, bool writable, Region* out)
     *out = std::move(region);
   }
   return status;
+}
+
+Status Region::Detach(std::size_t offset, std::size_t size) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  if (offset > size_ || size > size_ - offset) {
+    return Status::InvalidArgument(
+        "shared memory: only a part of a region is detached");
+  }
+  const std::size_t whole = (size_ + page - 1) / page * page;
+  const std::size_t begin = offset / page * page;
+  const std::size_t end = (offset + size + page - 1) / page * page;
+  Region fresh;
+  fresh.size_ = size_;
+  void* memory = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd_.get(), 0);
+  if (memory == MAP_FAILED) {
+    return Failed("mmap");
+  }
+  fresh.data_ = static_cast<std::uint8_t*>(memory);  // Unmapped again on error.
+  if (end > begin) {
+    void* copy = mmap(nullptr, end - begin, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) {
+      return Failed("mmap");
+    }
+    std::memcpy(copy, data_ + begin, end - begin);
+    // Moved into place at once: other threads that read the pages see no gap.
+    if (mremap(copy, end - begin, end - begin, MREMAP_MAYMOVE | MREMAP_FIXED,
+               data_ + begin) == MAP_FAILED) {
+      munmap(copy, end - begin);
+      return Failed("mremap");
+    }
+  }
+  if (begin > 0) {
+    munmap(data_, begin);
+  }
+  if (whole > end) {
+    munmap(data_ + end, whole - end);
+  }
+  data_ = std::exchange(fresh.data_, nullptr);
+  return {};
 }
 
 Status Region::AttachWhole(UniqueFd fd, std::size_t max_size, Region* out) {

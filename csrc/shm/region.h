@@ -41,6 +41,13 @@ class Region {
   // The same with the size that the descriptor has, at most max_size.
   static Status AttachWhole(UniqueFd fd, std::size_t max_size, Region* out);
 
+  // Maps the region anew, for reading, at another address. Of the old mapping only the
+  // pages of [offset, offset + size) stay, as private memory with the same content:
+  // they belong to whoever kept pointers to them and are never given back. On error
+  // nothing has changed. REQUIRES: mapped(); nobody uses the rest of the old mapping
+  // any more.
+  Status Detach(std::size_t offset, std::size_t size);
+
   [[nodiscard]] std::uint8_t* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] int fd() const { return fd_.get(); }

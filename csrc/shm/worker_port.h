@@ -73,6 +73,13 @@ class WorkerPort {
   // belongs to the port.
   Status GrowOutputs(std::uint64_t size, std::uint8_t** memory);
 
+  // Maps the inputs anew for later batches; what was at [offset, offset + size) stays
+  // where it is, as private memory that nothing overwrites. headers and layouts of the
+  // claimed batch are then elsewhere.
+  Status DetachInputs(std::uint64_t offset, std::uint64_t size) {
+    return inputs_.Detach(offset, size);
+  }
+
   [[nodiscard]] std::uint8_t* inputs() const { return inputs_.data(); }
   [[nodiscard]] std::uint8_t* outputs() const { return outputs_.data(); }
   [[nodiscard]] std::uint64_t inputs_size() const { return inputs_.size(); }

@@ -124,7 +124,7 @@ Status ParseInput(Bytes message, InputTensor* input) {
   return FinishInput(contents_twice, parameters, &dims);
 }
 
-Status ParseOutput(Bytes message, std::string_view* name) {
+Status ParseOutput(Bytes message, std::string_view* name, std::uint32_t* classes) {
   TensorParameters parameters;
   ProtoReader reader(message, 1);
   while (reader.Next()) {
@@ -141,7 +141,9 @@ Status ParseOutput(Bytes message, std::string_view* name) {
   if (!reader.ok()) {
     return Malformed("InferRequestedOutputTensor", reader.error());
   }
-  return parameters.Check(TensorSide::kOutput, *name);
+  Status status = parameters.Check(TensorSide::kOutput, *name);
+  *classes = status.ok() ? parameters.classes() : 0;
+  return status;
 }
 
 Status TooManyTensors(std::string_view what) {
@@ -161,7 +163,13 @@ Status AddOutput(Bytes message, InferRequest* request) {
   if (request->outputs.size() == kMaxTensors) {
     return TooManyTensors("requested outputs");
   }
-  return ParseOutput(message, &request->outputs.emplace_back());
+  std::uint32_t classes = 0;
+  Status status = ParseOutput(message, &request->outputs.emplace_back(), &classes);
+  if (classes > 0) {
+    request->classes.resize(request->outputs.size(), 0);
+    request->classes.back() = classes;
+  }
+  return status;
 }
 
 // Entry i belongs to input i. An entry that comes before its input is placed later.
@@ -295,6 +303,7 @@ Status Parse(Bytes message, bool complete, InferRequest* request) {
   request->model_name = request->model_version = request->id = {};
   request->inputs.clear();
   request->outputs.clear();
+  request->classes.clear();
   request->raw_count = 0;
   request->timeout_us = 0;
   RequestParameters parameters;

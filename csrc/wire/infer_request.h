@@ -61,6 +61,9 @@ struct InferRequest {
   std::string_view id;
   std::vector<InputTensor> inputs;
   std::vector<std::string_view> outputs;  // Requested names; empty means all.
+  // How many classes of each output are asked for (parameter `classification`), 0 for
+  // its tensor. Shorter than outputs where no later one is asked for by class.
+  std::vector<std::uint32_t> classes;
   std::uint32_t raw_count = 0;   // Entries of raw_input_contents in the message.
   std::uint64_t timeout_us = 0;  // Parameter `timeout`; 0 means none.
 };
@@ -72,9 +75,9 @@ struct InferRequest {
 // kMaxTensors tensors, a contents field twice in one tensor, contents anywhere beside
 // any raw_input_contents, an input with neither, more raw entries than inputs,
 // shared-memory parameters ("shared memory is not enabled on this server"),
-// classification, sequence_id other than 0 / "", negative priority or timeout, wrong
-// parameter types for reserved names, unknown parameters that begin with "triton_",
-// duplicate input names, duplicate requested outputs.
+// classification below 1, sequence_id other than 0 / "", negative priority or timeout,
+// wrong parameter types for reserved names, unknown parameters that begin with
+// "triton_", duplicate input names, duplicate requested outputs.
 Status ParseInferRequest(Bytes message, InferRequest* request);
 
 // Parses the fields before the first large tensor of a message that is still arriving:

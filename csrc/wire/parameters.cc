@@ -1,5 +1,6 @@
 #include "wire/parameters.h"
 
+#include <algorithm>
 #include <string>
 
 #include "wire/proto_reader.h"
@@ -195,12 +196,18 @@ Status TensorParameters::Check(TensorSide side, std::string_view tensor_name) co
   if (classification_.kind != Kind::kInt64) {
     return WrongKind("classification", "int64_param");
   }
-  if (classification_.number != 0) {
-    return Status::InvalidArgument("output " + Quoted(tensor_name) +
-                                   " asks for classification, which is not supported; "
-                                   "expected 0 or no classification parameter");
+  if (classification_.number == 0 || IsNegative(classification_)) {
+    return Status::InvalidArgument(
+        "output " + Quoted(tensor_name) + " asks for a classification of " +
+        std::to_string(static_cast<std::int64_t>(classification_.number)) +
+        " classes, expected 1 or more");
   }
   return {};
+}
+
+std::uint32_t TensorParameters::classes() const {
+  constexpr std::uint64_t kMost = UINT32_MAX;  // More than any output has.
+  return static_cast<std::uint32_t>(std::min(classification_.number, kMost));
 }
 
 }  // namespace leeboard::wire

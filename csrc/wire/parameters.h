@@ -51,8 +51,10 @@ enum class TensorSide : std::uint8_t { kInput, kOutput };
 class TensorParameters {
  public:
   Status Add(std::span<const std::uint8_t> entry);
-  // Refuses shared memory and, on outputs, classification.
+  // Refuses shared memory and, on outputs, a classification that is no number above 0.
   Status Check(TensorSide side, std::string_view tensor_name) const;
+  // How many classes are asked for; 0: the tensor itself. REQUIRES: Check was ok.
+  [[nodiscard]] std::uint32_t classes() const;
 
  private:
   bool shared_memory_ = false;

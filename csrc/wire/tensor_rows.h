@@ -20,6 +20,7 @@ struct TensorSpec {
   std::string name;
   DType dtype = DType::kInvalid;
   Shape shape;
+  bool optional = false;  // An input that requests may leave out.
 };
 
 // One input of a row (of the whole request for a model that does not batch).
@@ -28,6 +29,7 @@ struct RowInput {
   Shape shape;  // Without the batch dimension; no free dims.
   std::uint64_t elements = 0;
   std::uint64_t row_bytes = 0;  // 0 for BYTES.
+  std::uint32_t index = 0;      // Its place in the model's signature.
 
   [[nodiscard]] bool is_bytes() const { return dtype == DType::kBytes; }
 };
@@ -39,7 +41,7 @@ struct InputData {
   bool typed = false;      // Comes as typed contents, to be converted.
 };
 
-// One request, inputs in the order of the model's signature.
+// One request: the inputs that it has, in the order of the model's signature.
 struct RequestRows {
   std::span<const RowInput> inputs;
   std::span<const InputData> data;

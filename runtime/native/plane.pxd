@@ -3,7 +3,6 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
-from libcpp.map cimport map as cmap
 from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
@@ -19,6 +18,7 @@ cdef extern from "wire/tensor_rows.h" namespace "leeboard::wire" nogil:
         string name
         DType dtype
         Shape shape
+        cbool optional
 
 cdef extern from "route/table.h" namespace "leeboard::route" nogil:
     cdef cppclass Signature:
@@ -27,6 +27,7 @@ cdef extern from "route/table.h" namespace "leeboard::route" nogil:
         vector[TensorSpec] inputs
         vector[TensorSpec] outputs
         cbool has_bytes_input
+        cbool has_optional_input
 
     cdef enum VersionState "leeboard::route::State":
         pass
@@ -50,6 +51,12 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
     cdef cppclass VersionCounters:
         pass
 
+    cdef cppclass QueuePolicy:
+        cbool is_set
+        int64_t timeout
+        cbool delays
+        cbool overridden
+
     cdef cppclass QueueOptions:
         string model
         string version
@@ -60,6 +67,9 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
         uint32_t max_queue_size
         uint64_t input_bytes
         uint32_t max_shapes
+        cbool retry
+        QueuePolicy policy
+        vector[vector[string]] labels
 
     cdef cppclass VersionQueue:
         VersionCounters& counters() noexcept
@@ -86,6 +96,7 @@ cdef extern from "front/served.h" namespace "leeboard::front" nogil:
     cdef cppclass CServed "leeboard::front::Served":
         Signature signature
         unique_ptr[VersionQueue] queue
+        uint64_t id
 
         @staticmethod
         Status Create(Signature signature, QueueOptions options,
@@ -110,8 +121,13 @@ cdef extern from "front/server.h" namespace "leeboard::front" nogil:
 
     cdef cppclass Notice:
         NoticeKind kind
-        uint64_t worker
+        uint64_t id
         string text
+
+    cdef cppclass HandedCall:
+        uint64_t id
+        string method
+        string message
 
     cdef cppclass CServer "leeboard::front::Server":
         CServer(ServerOptions options) except +
@@ -120,6 +136,7 @@ cdef extern from "front/server.h" namespace "leeboard::front" nogil:
         uint16_t port() noexcept
         void SetTable(shared_ptr[const CTable] table) except +
         void AddServed(shared_ptr[CServed] served) except +
+        void Retire(shared_ptr[CServed] served) except +
         uint64_t AddWorker(shared_ptr[CServed] served,
                            unique_ptr[CWorkerLink] link) except +
         void RemoveWorker(uint64_t worker) except +
@@ -128,11 +145,5 @@ cdef extern from "front/server.h" namespace "leeboard::front" nogil:
         void BeginDrain() except +
         int notices_fd() noexcept
         vector[Notice] TakeNotices() except +
-
-cdef extern from "front/snapshot.h" namespace "leeboard::front" nogil:
-    cmap[string, uint64_t] CountsOf(const VersionCounters& counters) except +
-    cmap[string, vector[uint64_t]] HistogramsOf(const VersionCounters& counters) except +
-    cmap[string, uint64_t] ServerCounts "leeboard::front::CountsOf" (
-        const CServer& server) except +
-    vector[uint64_t] LatencyBounds() except +
-    vector[uint64_t] RowBounds() except +
+        vector[HandedCall] TakeCalls() except +
+        void Answer(uint64_t call, Status status, string reply) except +

@@ -11,9 +11,8 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         uint64_t bytes_capacity
 
     cdef cppclass InputRecord:
-        uint32_t dtype
-        uint32_t is_bytes
         uint32_t rank
+        uint32_t index
         int64_t* begin_dims "dims.data" () noexcept
         uint64_t row_bytes
 
@@ -47,7 +46,7 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         char* message_data "message.data" () noexcept
         OutputRecord* outputs_data "outputs.data" () noexcept
 
-    cdef cppclass WorkerFds:
+    ctypedef struct WorkerFds:
         int control
         int inputs
         int outputs
@@ -55,7 +54,7 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         int front_bell
         int passing
 
-    cdef cppclass RegionSizes:
+    ctypedef struct RegionSizes:
         uint64_t inputs
         uint64_t outputs
 
@@ -81,6 +80,7 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         void Ring() noexcept
         void NoteCrashes() noexcept
         Status GrowOutputs(uint64_t size, uint8_t** memory) except +
+        Status DetachInputs(uint64_t offset, uint64_t size) except +
         uint8_t* inputs() noexcept
         uint8_t* outputs() noexcept
         uint64_t inputs_size() noexcept

@@ -17,8 +17,8 @@ cdef class WorkerPort:
     """A worker's port; one thread of the worker uses it.
 
     After `take` returned 0 the attributes describe the claimed batch until it is
-    published. Memory views stay valid for the life of the port; those of `grow` until the
-    next `grow`.
+    published. Memory views stay valid for the life of the port; those of `inputs` until
+    `detach_inputs`, those of `grow` until the next `grow`.
     """
 
     cdef CWorkerPort _port
@@ -31,16 +31,8 @@ cdef class WorkerPort:
     cdef readonly unsigned long long output_capacity
 
     def __init__(self, fds, input_bytes, output_bytes):
-        cdef WorkerFds native
-        cdef RegionSizes sizes
-        native.control = fds["control"]
-        native.inputs = fds["inputs"]
-        native.outputs = fds["outputs"]
-        native.bell = fds["bell"]
-        native.front_bell = fds["front_bell"]
-        native.passing = fds["passing"]
-        sizes.inputs = input_bytes
-        sizes.outputs = output_bytes
+        cdef WorkerFds native = fds
+        cdef RegionSizes sizes = {"inputs": input_bytes, "outputs": output_bytes}
         check(CWorkerPort.Open(native, sizes, &self._port))
 
     def inputs(self):
@@ -56,13 +48,24 @@ cdef class WorkerPort:
         with nogil:
             taken = <int>self._port.Take(timeout_ms, watch, &self._claim)
         if taken == 0:
-            self._header = &self._port.header(self._claim)
-            self._layout = &self._port.layout(self._header[0])
+            self._find_header()
             self.rows = self._claim.rows
             self.layout_id = self._layout.layout_id
             self.output_offset = self._header.output_offset
             self.output_capacity = self._header.output_capacity
         return taken
+
+    cdef void _find_header(self) noexcept:
+        self._header = &self._port.header(self._claim)
+        self._layout = &self._port.layout(self._header[0])
+
+    def detach_inputs(self, unsigned long long offset, unsigned long long size):
+        """Leave [offset, offset + size) of `inputs` to whoever keeps views of it.
+
+        The rest of that view is invalid from now on; ask for `inputs` again.
+        """
+        check(self._port.DetachInputs(offset, size))
+        self._find_header()
 
     def segments(self):
         """Return (offset, capacity, rows, bytes_capacity) of each part of the batch."""
@@ -81,13 +84,16 @@ cdef class WorkerPort:
         return parts
 
     def layout(self):
-        """Return (batched, [(dtype, dims of a row, bytes of a row), ...])."""
+        """Return (batched, [(index, dims of a row, bytes of a row), ...]).
+
+        One for each input that the batch has; `index` is its place in the signature.
+        """
         cdef list inputs = []
         cdef InputRecord* record
         for index in range(self._layout.input_count):
             record = &(<LayoutRecord*>self._layout).inputs_data()[index]
             dims = tuple([record.begin_dims()[i] for i in range(record.rank)])
-            inputs.append((record.dtype, dims, record.row_bytes))
+            inputs.append((record.index, dims, record.row_bytes))
         return self._layout.batched != 0, inputs
 
     def set_output(self, unsigned int index, unsigned long long offset,

@@ -1,8 +1,19 @@
 """A version's queue and the links to its workers, made by the control plane."""
 
+from collections.abc import Mapping
 from typing import Protocol, final
 
 _Tensor = tuple[str, str, tuple[int, ...]]
+
+class _Policy(Protocol):
+    """What becomes of requests that no worker claims in time."""
+
+    @property
+    def timeout_us(self) -> int: ...
+    @property
+    def delays(self) -> bool: ...
+    @property
+    def override(self) -> bool: ...
 
 class _Options(Protocol):
     """What a queue is made from; dims are of one row, -1 is free."""
@@ -27,11 +38,20 @@ class _Options(Protocol):
     def inputs(self) -> list[_Tensor]: ...
     @property
     def outputs(self) -> list[_Tensor]: ...
+    @property
+    def optional(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]: ...
+    @property
+    def retry(self) -> bool: ...
+    @property
+    def policy(self) -> _Policy: ...
 
 @final
 class Served:
     """The queue of one version: its signature, limits and counters."""
 
+    id: int
     inputs_fd: int
     input_bytes: int
 

@@ -10,16 +10,13 @@ from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport (
-    CountsOf,
     DTypeFromName,
-    HistogramsOf,
-    LatencyBounds,
     QueueOptions,
-    RowBounds,
     Signature,
     TensorSpec,
     string_view,
 )
+from runtime.native.snapshot cimport CountsOf, HistogramsOf, LatencyBounds, RowBounds
 from runtime.native.status cimport check
 
 
@@ -53,6 +50,9 @@ cdef class Served:
         signature.inputs = to_specs(options.inputs)
         signature.outputs = to_specs(options.outputs)
         signature.has_bytes_input = any(t[1] == "BYTES" for t in options.inputs)
+        signature.has_optional_input = bool(options.optional)
+        for index, tensor in enumerate(options.inputs):
+            signature.inputs[index].optional = tensor[0] in options.optional
         queue.model = signature.model
         queue.version = options.version.encode()
         queue.label = f"model '{options.model}' version {options.version}".encode()
@@ -61,7 +61,20 @@ cdef class Served:
         queue.batch_timeout = <long long>(options.batch_timeout_s * 1e9)
         queue.max_queue_size = options.max_queue_size
         queue.input_bytes = options.input_bytes
+        queue.retry = options.retry
+        policy = options.policy
+        queue.policy.timeout = policy.timeout_us * 1000
+        queue.policy.delays = policy.delays
+        queue.policy.overridden = policy.override
+        queue.policy.is_set = policy.timeout_us > 0 or policy.delays or policy.override
+        for name, _, _ in options.outputs:
+            labels = options.labels.get(name, ())
+            queue.labels.push_back([label.encode() for label in labels])
         check(CServed.Create(move(signature), move(queue), &self._served))
+
+    @property
+    def id(self):
+        return self._served.get().id
 
     @property
     def inputs_fd(self):

@@ -13,16 +13,18 @@ from runtime.native.plane cimport (
     MEMORY,
     CServer,
     CTable,
+    HandedCall,
     Notice,
-    ServerCounts,
     ServerOptions,
     Version,
     VersionState,
 )
 from runtime.native.served cimport Served, WorkerLink
+from runtime.native.snapshot cimport ServerCounts
 from runtime.native.status cimport check
+from runtime.native.wire cimport Code, Status
 
-cdef tuple KINDS = ("worker broken", "drained", "guilty")
+cdef tuple KINDS = ("worker broken", "drained", "guilty", "retired")
 
 
 @cython.final
@@ -84,6 +86,13 @@ cdef class Server:
     def add_served(self, Served served not None):
         self._server.get().AddServed(served._served)
 
+    def retire(self, Served served not None):
+        """End a version that the last table does not name.
+
+        What it has taken is still answered; then comes the notice ("retired", its id, "").
+        """
+        self._server.get().Retire(served._served)
+
     def add_worker(self, Served served not None, WorkerLink link not None):
         return self._server.get().AddWorker(served._served, link.take())
 
@@ -109,9 +118,29 @@ cdef class Server:
         cdef bytes text
         for index in range(notices.size()):
             text = notices[index].text
-            taken.append((KINDS[<int>notices[index].kind], notices[index].worker,
+            taken.append((KINDS[<int>notices[index].kind], notices[index].id,
                           text.decode()))
         return taken
+
+    def take_calls(self):
+        """Return the calls to be answered here: (number, method, message), oldest first.
+
+        `notices_fd` is readable while there are any.
+        """
+        cdef vector[HandedCall] calls = self._server.get().TakeCalls()
+        cdef list taken = []
+        for index in range(calls.size()):
+            taken.append((calls[index].id, calls[index].method.decode(),
+                          <bytes>calls[index].message))
+        return taken
+
+    def answer(self, unsigned long long call, int code, message, bytes reply not None):
+        """Answer a call that was taken; nothing happens when it has ended meanwhile.
+
+        `code` is gRPC's: `reply` is sent with 0, `message` with any other.
+        """
+        cdef Status status = Status(<Code>code, message.encode())
+        self._server.get().Answer(call, status, reply)
 
     def counts(self):
         return dict(ServerCounts(self._server.get()[0]))

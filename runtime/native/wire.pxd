@@ -27,6 +27,7 @@ cdef extern from "base/status.h" namespace "leeboard" nogil:
         pass
     cdef cppclass Status:
         Status() noexcept
+        Status(Code code, string message) noexcept
         cbool ok() noexcept
         Code code() noexcept
         const string& message() noexcept
@@ -60,6 +61,7 @@ cdef extern from "wire/infer_request.h" namespace "leeboard::wire" nogil:
         string_view id
         vector[InputTensor] inputs
         vector[string_view] outputs
+        vector[uint32_t] classes
         uint32_t raw_count
         uint64_t timeout_us
 

@@ -82,6 +82,7 @@ def parse_request(bytes data not None, *, bint head=False):
         "id": text(request.id),
         "inputs": [input_of(request.inputs[i]) for i in range(request.inputs.size())],
         "outputs": [text(request.outputs[i]) for i in range(request.outputs.size())],
+        "classes": list(request.classes),
         "raw_count": request.raw_count,
         "timeout_us": request.timeout_us,
     }

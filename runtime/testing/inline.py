@@ -8,14 +8,17 @@ production: a thread that crashes takes the server along, and it competes for th
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from runtime.backends.base import Backend
 from runtime.models.describe import BatchConfig, describe, row_dims, server_metadata
-from runtime.models.version import QueueOptions
+from runtime.models.queueing import QueueOptions
+from runtime.models.settings import NO_POLICY, QueuePolicy
 from runtime.native.port import WorkerPort
 from runtime.native.served import Served, WorkerLink
 from runtime.native.server import Server as Plane
@@ -44,6 +47,9 @@ class InlineOptions:
     batch_timeout_s: float = 0.0
     input_bytes: int = 64 * MIB
     output_bytes: int = 64 * MIB
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    retry: bool = True
+    policy: QueuePolicy = NO_POLICY
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class InlineServer:
         self._name = name
         self._signature = backends[0].signature()
         self._batched = self.options.max_batch_size > 0
+        self._notices: list[tuple[str, int, str]] = []
         self.plane = Plane(self.options)
         self.served = Served(self._queue_options())
         self.plane.start()
@@ -123,6 +130,39 @@ class InlineServer:
         worker.number = self.plane.add_worker(self.served, link)
         thread.start()
         return worker
+
+    def replace(self, *backends: Backend) -> list[InlineWorker]:
+        """Serve new backends under the same name and version, and retire the old ones.
+
+        Returns the old workers, to be dismissed after the notice ("retired", id, "").
+        """
+        old, workers = self.served, self.workers
+        self.served = Served(self._queue_options())
+        self.plane.add_served(self.served)
+        self.workers = [self.add_worker(backend) for backend in backends]
+        self.publish()
+        self.plane.retire(old)
+        return workers
+
+    def withdraw(self) -> None:
+        """Publish a table without the version, and retire it."""
+        self.plane.set_table(Table(server_metadata(), ready=True))
+        self.plane.retire(self.served)
+
+    def dismiss(self, worker: InlineWorker) -> None:
+        """Take a worker from the data plane and end its thread."""
+        self.lose(worker)
+        worker.hang_up.close()
+        worker.thread.join(60)
+        os.close(worker.control_fd)
+
+    def next_notice(self, limit_s: float = 60.0) -> tuple[str, int, str]:
+        """Wait for the next notice; AssertionError when none comes."""
+        while not self._notices:
+            heard = select.select([self.plane.notices_fd], [], [], limit_s)[0]
+            assert heard, "no notice came"
+            self._notices += self.plane.take_notices()
+        return self._notices.pop(0)
 
     def lose(self, worker: InlineWorker) -> None:
         """Tell the data plane that a worker has died; its thread goes on unheard."""
@@ -182,4 +222,8 @@ class InlineServer:
             options.input_bytes,
             [(s.name, s.datatype, row_dims(s, batched)) for s in self._signature.inputs],
             [(s.name, s.datatype, row_dims(s, batched)) for s in self._signature.outputs],
+            tuple(s.name for s in self._signature.inputs if s.optional),
+            options.labels,
+            options.retry,
+            options.policy,
         )

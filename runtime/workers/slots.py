@@ -7,48 +7,23 @@ memory; a batch that lies in several segments is gathered into private memory fi
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from runtime.backends.base import Array, Signature, TensorSpec
 from runtime.backends.datatypes import NUMPY_TYPES
 from runtime.backends.memory import admits
-from runtime.errors import ModelError
+from runtime.errors import ModelError, WorkerError
 from runtime.native.port import WorkerPort
 from runtime.rawbytes import pack_elements, unpack_elements
+from runtime.workers.view_cache import ViewCache, aligned
 
-CACHED_VIEWS = 512
-ALIGNMENT = 64
-
-
-def aligned(size: int) -> int:
-    """Return a size or an offset, rounded up to where the next tensor may begin."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-Value = TypeVar("Value")
-
-
-class ViewCache(OrderedDict[Hashable, Value]):
-    """The most recently used views; the one unused for longest goes beyond the bound."""
-
-    def find(self, key: Hashable) -> Value | None:
-        """Return what is kept under a key, which counts as a use."""
-        value = self.get(key)
-        if value is not None:
-            self.move_to_end(key)
-        return value
-
-    def keep(self, key: Hashable, value: Value) -> None:
-        """Remember a value, forgetting another one beyond the bound."""
-        self[key] = value
-        if len(self) > CACHED_VIEWS:
-            self.popitem(last=False)
+Segment = tuple[int, int, int, int]
+"""A part of a batch: offset, capacity in rows, rows, room of each BYTES input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +48,35 @@ class Layout:
         return (rows, *item.dims) if self.batched else item.dims
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one tensor of a batch lies in the port's input memory."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 class SlotInputs:
-    """The inputs of one batch; see `runtime.backends.base.Inputs`."""
+    """The inputs of one batch; see `runtime.backends.base.Inputs`.
 
-    __slots__ = ("_arrays", "key", "rows")
+    `lender` is who makes the batch's memory private when the model keeps it; None when
+    every array is private memory already.
+    """
 
-    def __init__(self, arrays: dict[str, Array], rows: int, key: Hashable | None) -> None:
+    __slots__ = ("_arrays", "_lender", "_places", "key", "rows")
+
+    def __init__(
+        self,
+        arrays: dict[str, Array],
+        rows: int,
+        key: Hashable | None,
+        lender: InputReader | None = None,
+        places: dict[str, Place] | None = None,
+    ) -> None:
         self._arrays = arrays
+        self._lender = lender
+        self._places = places or {}
         self.rows = rows
         self.key = key
 
@@ -89,6 +86,21 @@ class SlotInputs:
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
+    def fresh(self, name: str) -> Array:
+        """Return a tensor as a new array object that nothing else refers to.
+
+        Where its memory is shared, views of the array refer to it and not past it.
+        """
+        if self._lender is not None and name in self._places:
+            return self._lender.show(self._places[name])
+        return self._arrays[name].view()
+
+    def detach(self) -> None:
+        """Make the memory of this batch's arrays private, so that they stay as they are."""
+        if self._lender is not None:
+            self._lender.detach(self._places.values())
+            self._lender = None
+
 
 class InputReader:
     """Turns claims into `SlotInputs`."""
@@ -97,6 +109,7 @@ class InputReader:
         self._port = port
         self._specs = signature.inputs
         self._memory = port.inputs()
+        self._copies = False  # The model keeps what it is given: it gets copies.
         self._layouts: ViewCache[Layout] = ViewCache()
         self._views: ViewCache[SlotInputs] = ViewCache()
 
@@ -104,61 +117,104 @@ class InputReader:
         """Return the inputs of the batch that the port has claimed."""
         port = self._port
         segments = port.segments()
-        if len(segments) > 1:
+        if len(segments) > 1 or self._copies:
             return self._gather(segments)
-        offset, capacity, rows, room = segments[0]
+        offset, capacity, rows, _ = segments[0]
         # The capacity says where the second input begins: requests that came alone are laid
         # out for their own rows, others for as many as may join them.
         key = (offset, capacity, rows, port.layout_id)
         inputs = self._views.find(key)
         if inputs is not None:
             return inputs
-        layout = self._layout()
-        arrays = self._arrays(layout, offset, capacity, rows, room)
-        has_bytes = any(item.datatype == "BYTES" for item in layout.inputs)
-        inputs = SlotInputs(arrays, port.rows, None if has_bytes else key)
+        arrays, places = self._arrays(self._layout(), segments[0])
+        has_bytes = len(places) < len(arrays)
+        inputs = SlotInputs(arrays, port.rows, None if has_bytes else key, self, places)
         if not has_bytes:  # BYTES elements are copied out, so their view serves one batch.
             self._views.keep(key, inputs)
         return inputs
+
+    def show(self, place: Place) -> Array:
+        """Return a new view of input memory."""
+        return np.ndarray(place.shape, place.dtype, self._memory, place.offset)
+
+    def detach(self, places: Iterable[Place]) -> None:
+        """Leave the memory of these places to whoever keeps views of them.
+
+        Later batches are copied, because a model that keeps one batch will keep others:
+        so the pages of at most one are ever held back.
+        """
+        if self._copies:
+            return
+        ends = [(p.offset, p.offset + prod(p.shape) * p.dtype.itemsize) for p in places]
+        begin = min((first for first, _ in ends), default=0)
+        end = max((last for _, last in ends), default=0)
+        self._port.detach_inputs(begin, end - begin)
+        self._memory = self._port.inputs()
+        self._views.clear()
+        self._copies = True
 
     def _layout(self) -> Layout:
         number = self._port.layout_id
         layout = self._layouts.find(number)
         if layout is None:
             batched, records = self._port.layout()
+            self._check([index for index, _, _ in records])
             items = tuple(
-                InputLayout(spec.name, spec.datatype, dims, row_bytes)
-                for spec, (_, dims, row_bytes) in zip(self._specs, records, strict=True)
+                InputLayout(
+                    self._specs[index].name, self._specs[index].datatype, dims, row_bytes
+                )
+                for index, dims, row_bytes in records
             )
             layout = Layout(batched, items)
             self._layouts.keep(number, layout)
         return layout
 
-    def _gather(self, segments: list[tuple[int, int, int, int]]) -> SlotInputs:
+    def _check(self, present: list[int]) -> None:
+        """Raise WorkerError unless these are inputs that a batch of the model may have."""
+        wanted = [
+            index
+            for index, spec in enumerate(self._specs)
+            if not spec.optional or index in present
+        ]
+        if present != wanted:
+            raise WorkerError(
+                f"the batch was laid out with inputs {present} of a model that takes "
+                f"{[spec.name for spec in self._specs]}; load the model again"
+            )
+
+    def _gather(self, segments: list[Segment]) -> SlotInputs:
         layout = self._layout()
-        parts = [self._arrays(layout, *segment) for segment in segments]
+        parts = [self._arrays(layout, segment)[0] for segment in segments]
         arrays = {
-            item.name: np.concatenate([part[item.name] for part in parts])
+            item.name: (
+                np.concatenate([part[item.name] for part in parts])
+                if len(parts) > 1
+                else parts[0][item.name].copy()
+            )
             for item in layout.inputs
         }
         return SlotInputs(arrays, self._port.rows, None)
 
     def _arrays(
-        self, layout: Layout, offset: int, capacity: int, rows: int, room: int
-    ) -> dict[str, Array]:
+        self, layout: Layout, segment: Segment
+    ) -> tuple[dict[str, Array], dict[str, Place]]:
+        """Return a segment's tensors, and where those that are views lie."""
+        offset, capacity, rows, room = segment
         arrays: dict[str, Array] = {}
+        places: dict[str, Place] = {}
         for item in layout.inputs:
             shape = layout.shape(item, rows)
             if item.datatype == "BYTES":
                 flat = unpack_elements(self._memory, offset, prod(shape))
+                arrays[item.name] = flat.reshape(shape)
                 size = room
             else:
-                dtype = NUMPY_TYPES[item.datatype]
-                flat = np.frombuffer(self._memory, dtype, prod(shape), offset)
+                place = Place(offset, shape, NUMPY_TYPES[item.datatype])
+                arrays[item.name] = self.show(place)
+                places[item.name] = place
                 size = item.row_bytes * capacity
-            arrays[item.name] = flat.reshape(shape)
             offset += aligned(size)
-        return arrays
+        return arrays, places
 
 
 class SlotOutputs:

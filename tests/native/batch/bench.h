@@ -1,5 +1,4 @@
 // A queue with its sink, workers and clock, all driven by the test.
-
 #ifndef LEEBOARD_TESTS_NATIVE_BATCH_BENCH_H_
 #define LEEBOARD_TESTS_NATIVE_BATCH_BENCH_H_
 
@@ -24,6 +23,7 @@ struct BenchOptions {
   std::uint64_t output_bytes = 16 << 20;
   std::uint32_t max_shapes = 64;
   Nanos batch_timeout = 0;
+  bool retry = true;
   int workers = 1;
   // Inputs, and outputs alike. UINT8 of any width unless said otherwise.
   std::vector<wire::TensorSpec> tensors = {Spec(wire::DType::kUint8, {-1})};
@@ -61,7 +61,6 @@ class Bench {
   // Lets the workers run until nothing moves.
   void RunAll();
   void ExpectIdle();
-
   [[nodiscard]] VersionCounters& counters() const { return queue->counters(); }
   [[nodiscard]] std::uint64_t failed(Reason reason) const {
     return counters().failed[static_cast<std::size_t>(reason)].get();
@@ -91,10 +90,11 @@ inline Bench::Bench(const BenchOptions& options)
   of_queue.input_bytes = options.input_bytes;
   of_queue.max_shapes = options.max_shapes;
   of_queue.batch_timeout = options.batch_timeout;
+  of_queue.retry = options.retry;
   of_queue.outputs = options.tensors;
   EXPECT_TRUE(VersionQueue::Create(std::move(of_queue), &queue).ok());
   queue->set_sink(&sink);
-  for (int i = 0; i < options.workers; ++i) {
+  while (workers.size() < static_cast<std::size_t>(options.workers)) {
     AddWorker();
   }
 }

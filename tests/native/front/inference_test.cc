@@ -106,6 +106,38 @@ TEST(Inference, SeveralLargeTensorsLandWhereTheyBelong) {
   }
 }
 
+TEST(Inference, LargeTensorsLandWithoutAnOptionalOneBesideThem) {
+  route::Signature signature = ThreeInputs();
+  signature.inputs[1].optional = signature.has_optional_input = true;
+  const Message head = Message()
+                           .Text(1, "m")
+                           .Nested(5, Input("c", "UINT8", {1, 3}))
+                           .Nested(5, Input("x", "UINT8", {1, 50'000}))
+                           .Text(7, "ccc");
+  const Message message = Message(head).Text(7, Filled(50'000, 'x'));
+  Rig rig(signature);
+  for (const std::size_t portion : {1UL, 40'001UL, 1'000'000UL}) {
+    ASSERT_TRUE(rig.Ask(message.str(), portion).ok());
+    rig.model.served->queue->Pump(1000);
+    ASSERT_TRUE(rig.worker->Take());
+    const batch::SeenBatch seen = rig.worker->Look();
+    ASSERT_EQ(seen.inputs.size(), 2u);
+    EXPECT_EQ(seen.inputs[0][0], Filled(50'000, 'x'));
+    EXPECT_EQ(seen.inputs[1][0], "ccc");
+    rig.worker->spoil = [](shm::Completion* record) { record->code = 13; };
+    rig.worker->Finish();
+    rig.model.served->queue->Collect(rig.worker->link, 1000);
+  }
+  // Behind its data the input still counts.
+  const Message late = Message(message).Nested(5, Input("n", "FP32", {1, 1}));
+  ASSERT_TRUE(rig.Ask(Message(late).Text(7, "nnnn").str(), 40'001).ok());
+  rig.model.served->queue->Pump(1000);
+  ASSERT_TRUE(rig.worker->Take());
+  EXPECT_EQ(rig.worker->Look().inputs[1][0], "nnnn");
+  rig.worker->Finish();
+  rig.model.served->queue->Collect(rig.worker->link, 1000);
+}
+
 TEST(Inference, ALandingNeedsNoMemoryForTheMessage) {
   Rig rig(ThreeInputs());
   const std::string message = Message(Head()).Text(7, Filled(50'000, 'x')).str();

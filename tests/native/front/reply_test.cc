@@ -99,6 +99,46 @@ class Batch {
   std::vector<std::uint8_t> memory_;
 };
 
+TEST(Reply, AnOutputMayBeAskedForByClass) {
+  Batch batch(Echo({Spec("a", DType::kUint8, {2}), Spec("b", DType::kUint8, {3})}), 3);
+  batch.AddOutput("112233", {3, 2});
+  batch.AddOutput({"\1\2\3\4\5\6\t\7\10", 9}, {3, 3});
+  batch.request.outputs = {1, 0};
+  batch.request.classes = {2, 0};
+  EXPECT_EQ(Flat(batch.Reply(1, 2)),
+            Message("r1", {{"b",
+                            DType::kBytes,
+                            {2, 2},
+                            Element("6:2") + Element("5:1") + Element("9:0") +
+                                Element("8:2")},
+                           {"a", DType::kUint8, {2, 2}, "2233"}}));
+}
+
+TEST(Reply, WithoutBatchingAllValuesAreClasses) {
+  Batch batch(Echo({Spec("a", DType::kUint8, {2, 2})}, 0), 1);
+  batch.AddOutput({"\1\4\2\3", 4}, {2, 2});
+  batch.request.outputs = {0};
+  batch.request.classes = {9};
+  EXPECT_EQ(Flat(batch.Reply(0, 1)),
+            Message("r1", {{"a",
+                            DType::kBytes,
+                            {4},
+                            Element("4:1") + Element("3:3") + Element("2:2") +
+                                Element("1:0")}}));
+}
+
+TEST(Reply, AClassBesideALargeTensorIsCopied) {
+  Batch batch(Echo({Spec("a", DType::kUint8, {-1}), Spec("b", DType::kUint8, {2})}), 1);
+  const std::string large(100'000, 'L');
+  batch.AddOutput(large, {1, 100'000});
+  batch.AddOutput({"\1\2", 2}, {1, 2});
+  batch.request.outputs = {0, 1};
+  batch.request.classes = {0, 1};
+  EXPECT_EQ(Flat(batch.Reply(0, 1)),
+            Message("r1", {{"a", DType::kUint8, {1, 100'000}, large},
+                           {"b", DType::kBytes, {1, 1}, Element("2:1")}}));
+}
+
 TEST(Reply, HasTheRequestsRowsOfEveryOutput) {
   Batch batch(Echo({Spec("a", DType::kUint8, {2}), Spec("b", DType::kInt32, {})}), 3);
   batch.AddOutput("112233", {3, 2});

@@ -68,7 +68,7 @@ void Survive::Teach(Nanos took) {
     ASSERT_EQ(worker->RunOne(), 1u);
     queue.Collect(link, MonotonicNow() + 2 * took);
   }
-  ASSERT_EQ(queue.shortest_run(), took - took / 8);
+  ASSERT_EQ(queue.shortest_run().bound(), took - took / 8);
   queue.WorkerGone(link, MonotonicNow());
 }
 
@@ -158,7 +158,7 @@ TEST_F(Survive, AGuiltyRequestIsReportedWithItsWorkerAndRefusedAgain) {
   const std::vector<Notice> notices = server->TakeNotices();
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_EQ(notices[0].kind, Notice::Kind::kGuilty);
-  EXPECT_EQ(notices[0].worker, last_worker);
+  EXPECT_EQ(notices[0].id, last_worker);
   EXPECT_EQ(client.Wait(client.Infer(AskRows("bad"))).grpc_status(), "13");
   auto worker = AddWorker();
   const std::int32_t good = client.Infer(AskRows("fine"));

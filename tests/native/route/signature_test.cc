@@ -8,6 +8,7 @@ namespace leeboard::route {
 namespace {
 
 using wire::DType;
+using wire::Entry;
 using wire::Input;
 using wire::Message;
 
@@ -85,6 +86,49 @@ TEST_F(CheckerTest, NamesAnInputThatTheModelLacks) {
 TEST_F(CheckerTest, NamesAnInputThatIsMissing) {
   EXPECT_EQ(CheckInputs({Input("x", "FP32", {1, 2})}),
             "input 'n' of model 'm' is missing: got 1 inputs, expected 2");
+}
+
+TEST_F(CheckerTest, AnOptionalInputMayBeLeftOut) {
+  signature.inputs[0].optional = true;
+  const Message message = Message()
+                              .Text(1, "m")
+                              .Nested(5, Input("n", "INT64", {2, 3}))
+                              .Text(7, std::string(48, 'n'));
+  EXPECT_EQ(Check(message), "");
+  const wire::RequestRows rows = checker.rows();
+  EXPECT_EQ(rows.rows, 2u);
+  ASSERT_EQ(rows.inputs.size(), 1u);
+  ASSERT_EQ(rows.data.size(), 1u);
+  EXPECT_EQ(rows.inputs[0].index, 1u);
+  EXPECT_EQ(rows.inputs[0].elements, 3u);
+  EXPECT_EQ(checker.places()[0], 0u);
+  EXPECT_EQ(checker.raw_sizes()[0], 48u);
+  EXPECT_EQ(CheckInputs({Input("x", "FP32", {1, 2})}),
+            "input 'n' of model 'm' is missing: got 1 inputs, expected 2");
+}
+
+TEST_F(CheckerTest, ARequestHasAtLeastOneInput) {
+  signature.inputs[0].optional = signature.inputs[1].optional = true;
+  EXPECT_EQ(CheckInputs({}),
+            "the request has no inputs; model 'm' takes one or more of 'x', 'n'");
+}
+
+TEST_F(CheckerTest, OnlyNumbersHaveClasses) {
+  signature.outputs[1].dtype = DType::kBytes;
+  const Message two = Entry("classification", Message().Number(2, 2));
+  const Message ask = Message()
+                          .Text(1, "m")
+                          .Nested(5, Input("x", "FP32", {1, 2}))
+                          .Nested(5, Input("n", "INT64", {1, 1}))
+                          .Text(7, std::string(8, 'x'))
+                          .Text(7, std::string(8, 'n'))
+                          .Nested(6, Message().Text(1, "y").Nested(2, two));
+  EXPECT_EQ(Check(ask), "");
+  EXPECT_EQ(checker.classes().size(), 1u);
+  EXPECT_EQ(checker.classes()[0], 2u);
+  EXPECT_EQ(Check(Message(ask).Nested(6, Message().Text(1, "z").Nested(2, two))),
+            "output 'z' of model 'm' is BYTES, which cannot be classified; expected an "
+            "output of numbers");
 }
 
 TEST_F(CheckerTest, NamesAWrongDatatype) {

@@ -297,14 +297,31 @@ TEST_F(InferRequestTest, SharedMemoryIsRefusedByTensorName) {
       "server; expected its data in the message");
 }
 
-TEST_F(InferRequestTest, ClassificationIsRefused) {
-  const Message none = Entry("classification", Int64Param(0));
+TEST_F(InferRequestTest, OutputsMayBeAskedForByClass) {
   const Message three = Entry("classification", Int64Param(3));
-  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, none))), "");
-  EXPECT_EQ(
-      Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, three))),
-      "output 'y' asks for classification, which is not supported; expected 0 or no "
-      "classification parameter");
+  const Message most = Entry("classification", Int64Param(INT64_MAX));
+  EXPECT_EQ(Refusal(Message()
+                        .Nested(6, Message().Text(1, "x"))
+                        .Nested(6, Message().Text(1, "y").Nested(2, three))
+                        .Nested(6, Message().Text(1, "z"))),
+            "");
+  EXPECT_EQ(request_.classes, (std::vector<std::uint32_t>{0, 3}));
+  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, most))), "");
+  EXPECT_EQ(request_.classes, (std::vector<std::uint32_t>{UINT32_MAX}));
+  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y"))), "");
+  EXPECT_TRUE(request_.classes.empty());
+}
+
+TEST_F(InferRequestTest, AClassificationOfNothingIsRefused) {
+  const Message none = Entry("classification", Int64Param(0));
+  const Message less = Entry("classification", Int64Param(-2));
+  const Message text = Entry("classification", StringParam("3"));
+  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, none))),
+            "output 'y' asks for a classification of 0 classes, expected 1 or more");
+  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, less))),
+            "output 'y' asks for a classification of -2 classes, expected 1 or more");
+  EXPECT_EQ(Refusal(Message().Nested(6, Message().Text(1, "y").Nested(2, text))),
+            "invalid value type for 'classification' parameter, expected int64_param");
 }
 
 TEST_F(InferRequestTest, AHeadMayLackDataAndInputs) {

@@ -73,8 +73,8 @@ def tensor_parameter_refusals(parameters: Any, *, is_output: bool) -> Iterator[s
         choice = parameters["classification"]
         if choice.WhichOneof("parameter_choice") != "int64_param":
             yield "^invalid value type for 'classification' parameter"
-        elif choice.int64_param != 0:
-            yield "asks for classification, which is not supported"
+        elif choice.int64_param <= 0:
+            yield "asks for a classification of .* classes, expected 1 or more"
 
 
 def contents_refusals(tensor: Any) -> Iterator[str]:
@@ -181,6 +181,19 @@ def timeout_of(request: Any) -> int:
     return int(getattr(value, value.WhichOneof("parameter_choice")))
 
 
+def classes_of(request: Any) -> list[int]:
+    """How many classes of each output are asked for, up to the last that is."""
+    classes = [
+        min(output.parameters["classification"].int64_param, 2**32 - 1)
+        if "classification" in output.parameters
+        else 0
+        for output in request.outputs
+    ]
+    while classes and classes[-1] == 0:
+        classes.pop()
+    return classes
+
+
 def view_of(request: Any) -> dict[str, Any]:
     """What must be read from a request that nothing refuses."""
     raw = list(request.raw_input_contents)
@@ -198,6 +211,7 @@ def view_of(request: Any) -> dict[str, Any]:
             for index, tensor in enumerate(request.inputs)
         ],
         "outputs": [output.name for output in request.outputs],
+        "classes": classes_of(request),
         "raw_count": len(raw),
         "timeout_us": timeout_of(request),
     }

@@ -19,7 +19,8 @@ class FakePort:
     """What `runtime.native.port.WorkerPort` shows, with knobs.
 
     `claims` are what `take` answers one after another, then STOPPED. `records` holds what
-    was said of each output, `published` and `failed` what came of each batch.
+    was said of each output, `published` and `failed` what came of each batch. `present`
+    says which inputs the batch has; all of them unless set.
     """
 
     def __init__(self, room: int = 4096, batched: bool = True) -> None:
@@ -29,6 +30,8 @@ class FakePort:
         self._segments: list[Segment] = []
         self._dims: tuple[tuple[int, ...], ...] = ()
         self._row_bytes: tuple[int, ...] = ()
+        self.present: tuple[int, ...] | None = None
+        self.detached: list[tuple[int, int]] = []
         self.rows = 0
         self.layout_id = 0
         self.output_offset = 0
@@ -91,8 +94,12 @@ class FakePort:
 
     def layout(self) -> tuple[bool, list[tuple[int, tuple[int, ...], int]]]:
         self.layouts_read += 1
-        records = zip(self._dims, self._row_bytes, strict=True)
-        return self._batched, [(0, dims, size) for dims, size in records]
+        present = range(len(self._dims)) if self.present is None else self.present
+        return self._batched, list(zip(present, self._dims, self._row_bytes, strict=True))
+
+    def detach_inputs(self, offset: int, size: int) -> None:
+        self.detached.append((offset, size))
+        self._inputs = bytearray(self._inputs)  # The old memory stays as it is.
 
     def set_output(self, index: int, offset: int, size: int, dims: Sequence[int]) -> None:
         self.records[index] = (offset, size, tuple(dims))

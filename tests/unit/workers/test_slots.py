@@ -5,42 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.backends.base import FREE, Array, Signature, TensorSpec
+from runtime.backends.base import FREE, TensorSpec
 from runtime.errors import ModelError
 from runtime.rawbytes import pack_elements
-from runtime.workers.slots import CACHED_VIEWS, InputReader, SlotInputs, SlotOutputs
+from runtime.workers.slots import InputReader, SlotInputs, SlotOutputs
+from runtime.workers.view_cache import CACHED_VIEWS
 from tests.unit.workers.fake_port import FakePort
-
-X = TensorSpec("x", "FP32", (FREE, 4))
-SCALE = TensorSpec("scale", "INT64", (FREE,))
-TEXT = TensorSpec("text", "BYTES", (FREE, 2))
-PAIR = (((4,), 16), ((), 8))
-"""Row dims and row bytes of the inputs x and scale."""
-
-
-def signature(*inputs: TensorSpec, outputs: tuple[TensorSpec, ...] = ()) -> Signature:
-    return Signature("fake", inputs, outputs, batchable=True)
-
-
-def x_rows(count: int, first: float = 0.0) -> Array:
-    return (np.arange(count * 4, dtype=np.float32) + np.float32(first)).reshape(count, 4)
-
-
-def scales(*values: int) -> Array:
-    return np.array(values, np.int64)
-
-
-def pair_port(capacity: int = 8) -> FakePort:
-    """A port with a batch of two rows of x and scale at offset 128."""
-    port = FakePort()
-    port.declare(1, *PAIR)
-    port.lay(128, capacity, x_rows(2), scales(7, 8))
-    port.claim((128, capacity, 2, 0))
-    return port
-
-
-def pair_reader(port: FakePort) -> InputReader:
-    return InputReader(port.as_port(), signature(X, SCALE))
+from tests.unit.workers.slot_batches import (
+    PAIR,
+    SCALE,
+    TEXT,
+    pair_port,
+    pair_reader,
+    scales,
+    signature,
+    text_port,
+    x_rows,
+)
 
 
 def test_inputs_are_read_only_views_of_shared_memory() -> None:
@@ -101,16 +82,6 @@ def test_a_batch_in_several_segments_is_gathered_in_order() -> None:
     assert inputs["x"].tolist() == [*x_rows(2).tolist(), *x_rows(3, first=50).tolist()]
     assert inputs["scale"].tolist() == [7, 8, 1, 2, 3]
     assert (inputs.rows, inputs.key) == (5, None)
-
-
-def text_port(*texts: bytes) -> FakePort:
-    """A port with rows of text (64 bytes of room) and scale."""
-    port = FakePort()
-    port.declare(1, ((2,), 0), ((), 8))
-    port.lay_bytes(0, pack_elements(np.array(texts, object)))
-    port.lay_bytes(64, scales(7, 8).tobytes())
-    port.claim((0, 4, len(texts) // 2, 64))
-    return port
 
 
 def read_text(port: FakePort) -> SlotInputs:
