@@ -25,12 +25,14 @@ FREE = -1
 class TensorSpec:
     """A tensor's name, KServe datatype (``"FP32"``) and shape; `FREE` marks free dims.
 
-    The shape is the model's own and includes the batch dimension where there is one.
+    The shape is the model's own and includes the batch dimension where there is one. An
+    input that is `optional` may be missing from a request, and then from its batch.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +40,31 @@ class Signature:
     """Inputs and outputs of a model, in the model's order.
 
     `batchable` says that the first dimension of every tensor may be the batch, as far as
-    the file tells; the load check proves it by running two sizes.
+    the file tells; the load check proves it by running two sizes. `max_rows` is the largest
+    batch that the file allows; None where it sets no limit.
     """
 
     platform: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     batchable: bool
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to load a model: threads of one instance, and the cache for prepared files."""
+    """How to load a model: threads of one instance, and the cache for prepared files.
+
+    `inputs` and `outputs` are what a person declared, for formats that do not say it
+    themselves; empty where nobody did. `extra` are the backend's own options: it refuses
+    those that it does not know.
+    """
 
     threads: int = 1
     cache_dir: Path | None = None
+    device: str = "cpu"
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,6 +72,7 @@ class Inputs(Protocol):
     """One batch's input tensors, read-only; valid until `run` returns.
 
     BF16 tensors are uint16 arrays (the bits), BYTES tensors are object arrays of `bytes`.
+    An optional input that the batch's requests left out is not among them.
     """
 
     @property
@@ -74,6 +87,19 @@ class Inputs(Protocol):
 
     def __getitem__(self, name: str) -> Array: ...
     def __iter__(self) -> Iterator[str]: ...
+
+    def fresh(self, name: str) -> Array:
+        """Return a tensor as a new array object that nothing else refers to.
+
+        For a model that might keep what it is given: whoever made the array can see by
+        its references whether the model did, and then calls `detach`.
+        """
+
+    def detach(self) -> None:
+        """Make the memory of this batch's arrays private, so that they stay as they are.
+
+        Later batches lie elsewhere. Dear (the mapping is replaced); called within `run`.
+        """
 
 
 class Outputs(Protocol):

@@ -26,6 +26,7 @@ from runtime.backends.onnx_session import (
 )
 from runtime.backends.onnx_types import ELEMENT_NUMBERS, OutputShapes, Shape, read_signature
 from runtime.backends.onnx_values import as_bytes, as_text, from_ort
+from runtime.backends.options import refuse_device, refuse_unknown
 from runtime.errors import ModelError
 
 if TYPE_CHECKING:
@@ -60,9 +61,8 @@ class OnnxBackend:
 
     def load(self, path: Path, options: LoadOptions) -> None:
         """Open the model. Raises ModelError with the file, the state and the remedy."""
-        unknown = set(options.extra) - {CACHE_OPTION}
-        if unknown:
-            raise ModelError(f"the onnx backend has no option {min(unknown)!r}")
+        refuse_unknown("onnx", options, (CACHE_OPTION,))
+        refuse_device(options)
         if not path.is_file():
             raise ModelError(f"{path} is not a file; an ONNX model is one .onnx file")
         self._ort = import_onnxruntime()

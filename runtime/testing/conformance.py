@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from runtime.backends.load_check import why_not_batchable
 from runtime.backends.memory import POISON, MemoryInputs, MemoryOutputs, Shelf
 from runtime.backends.sample import Warmup, make_inputs
 from runtime.errors import ModelError
+
+AT_ONCE = 20
+"""Batches that each of two threads runs."""
 
 
 class ConformanceError(AssertionError):
@@ -187,6 +191,56 @@ def check_refuses(case: Case, content: bytes | None) -> None:
     raise ConformanceError("a broken file was loaded")
 
 
+def check_rows_beyond(case: Case) -> None:
+    """What lies behind a batch's rows in its memory does not matter."""
+    backend = case.load()
+    if not backend.signature().batchable:
+        return
+    arrays, other = sample(backend, case, 2), sample(backend, case, 7, 5)
+    for name, values in arrays.items():
+        other[name][:2] = values
+    begun = {name: values[:2] for name, values in other.items()}
+    demand_equal(
+        answer(backend, arrays, 2), answer(backend, begun, 2), "rows behind a batch count"
+    )
+
+
+def check_answers_stay(case: Case) -> None:
+    """Answers and later batches do not depend on input memory that was used again."""
+    backend = case.load()
+    arrays = sample(backend, case, 2)
+    lent = {name: values.copy() for name, values in arrays.items()}
+    outputs = MemoryOutputs(backend.signature())
+    backend.run(MemoryInputs(lent, 2 if backend.signature().batchable else 1), outputs)
+    before = {name: values.copy() for name, values in outputs.finish().items()}
+    for values in lent.values():
+        values[...] = np.zeros_like(values)
+    demand_equal(before, outputs.finish(), "an answer changed with its inputs' memory")
+    demand_equal(before, answer(backend, arrays, 2), "a batch changed the next answer")
+
+
+def check_two_at_once(case: Case) -> None:
+    """Two backends of one model serve in two threads; one may be closed meanwhile."""
+    backend = case.load()
+    seeds = range(AT_ONCE)
+    batches = [sample(backend, case, 2, seed) for seed in seeds]
+    wanted = [answer(backend, arrays, 2) for arrays in batches]
+
+    def serve() -> list[dict[str, Array]]:
+        mine = case.load()
+        answers = [answer(mine, arrays, 2) for arrays in batches]
+        mine.close()
+        return answers
+
+    with ThreadPoolExecutor(2) as threads:
+        for serving in [threads.submit(serve) for _ in range(4)]:
+            for came, right in zip(serving.result(), wanted, strict=True):
+                demand_equal(right, came, "an answer differs beside another thread")
+    demand_equal(
+        wanted[0], answer(backend, batches[0], 2), "closing one backend broke another"
+    )
+
+
 def check_missing_file(case: Case) -> None:
     """No file: ModelError."""
     check_refuses(case, None)
@@ -238,6 +292,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
         check_changing_sizes,
         check_inputs_are_left_alone,
         check_scattered_inputs,
+        check_rows_beyond,
+        check_answers_stay,
+        check_two_at_once,
         check_missing_file,
         check_empty_file,
         check_foreign_file,

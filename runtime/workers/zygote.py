@@ -31,7 +31,8 @@ from runtime.workers import channel
 
 PRELOADS: dict[str, tuple[str, ...]] = {
     "onnx": ("runtime.backends.onnx", "onnxruntime"),
-    "torch": ("torch",),
+    "torch": ("torch", "runtime.backends.torch_preload"),
+    "python": ("runtime.backends.python_model", "numpy"),
     "fault": ("runtime.testing.fault_model",),
 }
 """What a framework's workers import; `runtime.workers.main` comes on top."""

@@ -234,3 +234,9 @@ OnnxBackend().load(Path({str(path)!r}), LoadOptions(extra={{"cache": "off"}}))
         env=environment,
     )
     assert done.stdout.splitlines() == ["1"]
+
+
+def test_another_device_is_refused(tmp_path: Path) -> None:
+    path = models.save_mlp(tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"device 'cuda:0' cannot be used: .* CPU only"):
+        loaded(path, LoadOptions(device="cuda:0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -90,6 +91,27 @@ class ReadsMemoryInOnePiece(Doubling):
         outputs.write("y", start.reshape(-1)[: x.size].reshape(x.shape) * 2)
 
 
+class ReadsRowsBeyond(Doubling):
+    def run(self, inputs: Inputs, outputs: Outputs) -> None:
+        x = inputs["x"]
+        whole = x if x.base is None else x.base
+        outputs.write("y", x * 2 + whole[-1])
+
+
+class KeepsItsInput(Doubling):
+    def run(self, inputs: Inputs, outputs: Outputs) -> None:
+        kept = vars(self).setdefault("kept", inputs["x"])
+        outputs.write("y", inputs["x"] * 2 + kept[:1])
+
+
+class SharesState(Doubling):
+    last: ClassVar[list[np.ndarray]] = []
+
+    def run(self, inputs: Inputs, outputs: Outputs) -> None:
+        self.last.append(inputs["x"] * 2)
+        outputs.write("y", self.last[-1] if len(self.last) < 30 else self.last[0])
+
+
 class RepeatsNames(Doubling):
     def signature(self) -> Signature:
         signature = super().signature()
@@ -124,6 +146,9 @@ def test_a_good_backend_passes(path: Path) -> None:
         (RemembersTheFirstAnswer, "reused_memory"),
         (FillsTwice, "outputs"),
         (ReadsMemoryInOnePiece, "scattered_inputs"),
+        (ReadsRowsBeyond, "rows_beyond"),
+        (KeepsItsInput, "answers_stay"),
+        (SharesState, "two_at_once"),
         (RepeatsNames, "signature"),
     ],
 )

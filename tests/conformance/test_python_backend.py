@@ -1,0 +1,42 @@
+"""The Python backend keeps the contract of backends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.backends.base import FREE, LoadOptions, TensorSpec
+from runtime.backends.datatypes import NUMPY_TYPES
+from runtime.backends.python_model import PythonBackend
+from runtime.testing.conformance import CHECKS, Case, check_backend
+from runtime.testing.torch_models import save_python
+
+
+def declared(datatype: str, extra: dict[str, str] | None = None) -> LoadOptions:
+    """Declare x and y, rows of [2, 3]."""
+    x, y = (TensorSpec(name, datatype, (FREE, 2, 3)) for name in "xy")
+    return LoadOptions(inputs=(x,), outputs=(y,), extra=extra or {})
+
+
+@pytest.mark.parametrize("copies", ["off", "on"])
+@pytest.mark.parametrize("check", CHECKS)
+def test_keeps_the_contract(check: str, copies: str, tmp_path: Path) -> None:
+    path = save_python(tmp_path / "model.py")
+    options = declared("FP32", {"factor": "3", "copy_inputs": copies})
+    CHECKS[check](Case(PythonBackend, path, options))
+
+
+ANSWERS_ITS_INPUT = '''"""Answers its input."""
+
+
+class Model:
+    def predict(self, batch):
+        return {"y": batch["x"]}
+'''
+
+
+@pytest.mark.parametrize("datatype", NUMPY_TYPES)
+def test_keeps_the_contract_for_every_datatype(datatype: str, tmp_path: Path) -> None:
+    path = save_python(tmp_path / "model.py", ANSWERS_ITS_INPUT)
+    check_backend(PythonBackend, path, declared(datatype))
