@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from runtime.backends.base import FREE, Array, Backend, Signature, TensorSpec
-from runtime.backends.batch_timing import best_rows, measure
+from runtime.backends.batch_timing import measure
 from runtime.backends.datatypes import float_from_bf16
-from runtime.backends.memory import MemoryInputs, MemoryOutputs
+from runtime.backends.memory import POISON, MemoryInputs, MemoryOutputs
 from runtime.backends.sample import Warmup, make_inputs
 from runtime.errors import ModelError
 
 SEED = 20_261_123
 MOST_TIMINGS = 3
 LONG_ENOUGH_S = 0.1
+LARGEST_US = 2e6
 
 SAME_SIZE = {"FP64": 1e-9, "FP32": 1e-5, "FP16": 1e-2, "BF16": 2e-2}
 """How far a value may be off when only other rows of its batch changed, relative to itself,
@@ -36,28 +36,21 @@ seen 0.5 % off on inputs it does not know, with rows that never influence each o
 Tolerances = Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What the check found.
-
-    `batchable` is true when batching is proven; otherwise the model must be served with a
-    max batch size of 0. `run_us` is the time of one warm run of one row, 0 when unwarmed.
-    `best_rows` is the batch size that the model runs best, 0 when it was not measured.
-    """
-
-    batchable: bool
-    warmed: bool
-    notes: tuple[str, ...] = ()
-    run_us: float = 0.0
-    best_rows: int = 0
-
-
 def run_once(
-    backend: Backend, arrays: Mapping[str, Array], rows: int | None
+    backend: Backend, arrays: Mapping[str, Array], rows: int | None, poison: int = POISON
 ) -> dict[str, Array]:
-    """Run one batch in ordinary memory and return its outputs."""
-    outputs = MemoryOutputs(backend.signature(), rows)
-    backend.run(MemoryInputs(arrays, 1 if rows is None else rows), outputs)
+    """Run one batch in ordinary memory and return its outputs.
+
+    With `rows` every output must have as many. Output memory holds `poison` in every byte
+    before.
+    """
+    signature = backend.signature()
+    outputs = MemoryOutputs(signature, rows, poison=poison)
+    given = rows
+    if given is None:
+        first = next(iter(arrays.values()), None)
+        given = 1 if first is None or not signature.batchable else first.shape[0]
+    backend.run(MemoryInputs(arrays, given), outputs)
     return outputs.finish()
 
 
@@ -85,6 +78,8 @@ def difference(spec: TensorSpec, before: Array, after: Array, allowed: Tolerance
     if spec.datatype not in allowed:
         return "" if np.array_equal(before, after) else "other values"
     a, b = (as_numbers(values, spec.datatype) for values in (before, after))
+    if np.isinf(allowed[spec.datatype]):
+        return ""
     differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
     if not differs.any():
         return ""
@@ -94,6 +89,11 @@ def difference(spec: TensorSpec, before: Array, after: Array, allowed: Tolerance
     off = np.abs(a[differs] - b[differs])
     most = relative * np.abs(a[differs]) + 0.1 * relative * largest
     return "" if bool((off <= most).all()) else f"values off by up to {off.max():.2g}"
+
+
+def as_rows(values: Array) -> Array:
+    """Return a whole answer as rows; one without dimensions is a single row."""
+    return values if values.ndim > 0 else values.reshape(1)
 
 
 def cut(arrays: Mapping[str, Array], *rows: int) -> dict[str, Array]:
@@ -118,7 +118,9 @@ def first_difference(
     return ""
 
 
-def why_not_batchable(backend: Backend, arrays: Mapping[str, Array]) -> str:
+def why_not_batchable(
+    backend: Backend, arrays: Mapping[str, Array], allowed: Tolerances = SAME_SIZE
+) -> str:
     """Return why rows of this model may not be joined; empty when they may.
 
     Of six rows, the first three are a batch; the others replace a row's neighbours.
@@ -130,15 +132,16 @@ def why_not_batchable(backend: Backend, arrays: Mapping[str, Array]) -> str:
     except ModelError as error:
         return f"a batch of 3 failed where one row did not: {error}"
     how = first_difference(
-        backend, base, outer_changed, [(1, 1)], SAME_SIZE
-    ) or first_difference(backend, base, inner_changed, [(0, 0), (2, 2)], SAME_SIZE)
+        backend, base, outer_changed, [(1, 1)], allowed
+    ) or first_difference(backend, base, inner_changed, [(0, 0), (2, 2)], allowed)
     if how:
         return f"{how} when other rows of its batch change"
     try:
         alone = run_once(backend, cut(arrays, 1), 1)
     except ModelError as error:
         return f"a batch of one failed: {error}"
-    how = first_difference(backend, base, alone, [(1, 0)], OTHER_SIZE)
+    apart = {name: max(allowed.get(name, 0.0), most) for name, most in OTHER_SIZE.items()}
+    how = first_difference(backend, base, alone, [(1, 0)], {**allowed, **apart})
     return f"{how} alone and in a batch" if how else ""
 
 
@@ -161,65 +164,34 @@ def time_one(backend: Backend, arrays: Mapping[str, Array]) -> float:
     return min(times) * 1e6
 
 
-def prove_batch(backend: Backend, warmup: Warmup | None) -> str:
+def prove_batch(backend: Backend, warmup: Warmup | None, allowed: Tolerances) -> str:
     """Return why batches may not be formed; empty when two sizes proved that they may."""
     arrays = make_inputs(backend.signature(), 6, SEED, warmup)
     assert arrays is not None, "one row could be made"
-    return why_not_batchable(backend, arrays)
+    return why_not_batchable(backend, arrays, allowed)
 
 
-def find_best_rows(backend: Backend, max_rows: int, warmup: Warmup | None) -> int:
-    """Measure batches up to `max_rows` and return the size that the model runs best."""
+def time_sizes(backend: Backend, max_rows: int, warmup: Warmup | None) -> dict[int, float]:
+    """Warm and time batches up to `max_rows`: microseconds of CPU by rows.
+
+    Sizes that would take too long are left out. The largest takes the most memory, so it
+    is run once even where timing it would be too long, unless it is hopeless.
+    """
     signature = backend.signature()
+    made: dict[int, dict[str, Array]] = {}
+    batched = signature.batchable and max_rows > 1
 
     def run(rows: int) -> None:
         if rows not in made:
             made.clear()
-            arrays = make_inputs(signature, rows, SEED, warmup)
+            wanted = rows if signature.batchable else None
+            arrays = make_inputs(signature, wanted, SEED, warmup)
             assert arrays is not None, "one row could be made"
             made[rows] = arrays
-        run_once(backend, made[rows], rows)
+        run_once(backend, made[rows], rows if batched else None)
 
-    made: dict[int, dict[str, Array]] = {}
-    one = make_inputs(signature, 1, SEED, warmup) or {}
-    row_bytes = sum(values.nbytes for values in one.values())
-    return best_rows(measure(run, max_rows), row_bytes, max_rows)
-
-
-def check_loaded(
-    backend: Backend,
-    max_batch_size: int,
-    warmup: Warmup | None = None,
-    measured: bool = False,
-) -> LoadReport:
-    """Run a loaded model and report what it proved.
-
-    `max_batch_size` 0 asks for no batching; `measured` also asks which batch size the model
-    runs best, which takes up to a second. Raises ModelError when the model fails on one
-    row, does not keep its signature, or answers with a NaN or an infinity.
-    """
-    signature = backend.signature()
-    one = make_inputs(signature, 1 if signature.batchable else None, SEED, warmup)
-    if one is None:
-        note = (
-            f"unwarmed and without batching: free dimensions of {unguessable(signature)} "
-            "cannot be guessed; give real inputs with --warmup FILE.npz"
-        )
-        return LoadReport(batchable=False, warmed=False, notes=(note,))
-    refuse_not_finite(signature, run_once(backend, one, None))
-    reason = ""
-    if max_batch_size > 0:
-        reason = (
-            prove_batch(backend, warmup)
-            if signature.batchable
-            else "the first dimension is not free in every input and output"
-        )
-    batchable = max_batch_size > 0 and not reason
-    wanted = batchable and measured
-    return LoadReport(
-        batchable=batchable,
-        warmed=True,
-        notes=(f"no batching: {reason}",) if reason else (),
-        run_us=time_one(backend, one),
-        best_rows=find_best_rows(backend, max_batch_size, warmup) if wanted else 0,
-    )
+    times = measure(run, max_rows)
+    rows, us = next(reversed(times.items()), (1, 0.0))
+    if max_rows not in times and us * max_rows / rows <= LARGEST_US:
+        run(max_rows)
+    return times

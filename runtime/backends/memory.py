@@ -36,6 +36,13 @@ class MemoryInputs:
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrays)
 
+    def fresh(self, name: str) -> Array:
+        """Return a tensor as a new array object."""
+        return self.arrays[name].view()
+
+    def detach(self) -> None:
+        """Do nothing: this memory is the caller's, who does not write to it again."""
+
 
 def admits(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
     """Tell whether a tensor of this shape keeps its declaration."""

@@ -64,6 +64,8 @@ def make_inputs(
     made: dict[str, Array] = {}
     for spec in signature.inputs:
         if warmup is not None:
+            if spec.name not in warmup:
+                continue
             given = warmup[spec.name]
             made[spec.name] = given if rows is None else take_rows(given, rows)
             continue
@@ -86,22 +88,29 @@ def as_declared(values: Array, spec: TensorSpec) -> Array:
     return answer.reshape(values.shape)
 
 
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Return the arrays of a ``.npz`` file; raises ConfigError."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{path} is not a readable .npz file: {error}") from error
+
+
 def read_warmup(path: Path, signature: Signature) -> dict[str, Array]:
     """Read a ``.npz`` of inputs by name and check it against a signature.
 
     Raises ConfigError naming the tensor, what came and what was expected.
     """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} is not a readable .npz file: {error}") from error
+    arrays = read_arrays(path)
     unknown = set(arrays) - {spec.name for spec in signature.inputs}
     if unknown:
         raise ConfigError(f"{path}: the model has no input {min(unknown)!r}")
     checked: dict[str, Array] = {}
     for spec in signature.inputs:
         if spec.name not in arrays:
+            if spec.optional:
+                continue
             raise ConfigError(f"{path}: input {spec.name!r} is missing")
         checked[spec.name] = as_declared(arrays[spec.name], spec)
         refuse_other(path, checked[spec.name], spec)

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -122,16 +123,24 @@ class ColdChild:
 
 
 def run_interpreter(
-    module: str, ends: list[int], words: int, *arguments: str
+    module: str,
+    ends: list[int],
+    words: int,
+    *arguments: str,
+    interpreter: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a fresh interpreter on one of our modules; descriptors come first."""
+    """Start a fresh interpreter on one of our modules; descriptors come first.
+
+    It is this process's own, with `worker_environment`, unless others are given.
+    """
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", module, *map(str, ends), *arguments],
+        [interpreter or sys.executable, "-P", "-m", module, *map(str, ends), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=words,
         stderr=subprocess.STDOUT,
         pass_fds=ends,
-        env=worker_environment(),
+        env=environment or worker_environment(),
         start_new_session=False,
     )
 
@@ -173,15 +182,23 @@ class Connections:
         self._front.close()
 
 
-def start_cold(name: str) -> Started:
-    """Start a worker in a fresh interpreter.
+def start_cold(
+    name: str,
+    interpreter: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Started:
+    """Start a worker in a fresh interpreter, this process's own unless one is given.
 
     Raises WorkerError, and keeps no descriptor, when the system has no room for it.
     """
     try:
         with Connections() as lines:
             process = run_interpreter(
-                "runtime.workers.main", [lines.ends.talk, lines.ends.life], lines.ends.words
+                "runtime.workers.main",
+                [lines.ends.talk, lines.ends.life],
+                lines.ends.words,
+                interpreter=interpreter,
+                environment=environment,
             )
             return lines.started(ColdChild(process))
     except OSError as error:

@@ -29,7 +29,7 @@ class Limits:
         return {"memory_bytes": self.memory_bytes, "cpus": list(self.cpus)}
 
 
-def from_message(message: dict[str, Any]) -> Limits:
+def limits_from(message: dict[str, Any]) -> Limits:
     """Return what `as_message` made."""
     return Limits(message["memory_bytes"], tuple(message["cpus"]))
 

@@ -19,45 +19,44 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from runtime.backends import backend_for
-from runtime.backends.base import Backend, LoadOptions, Signature, TensorSpec
-from runtime.backends.load_check import LoadReport, check_loaded
-from runtime.backends.sample import read_warmup
+from runtime.backends.base import Backend, Signature, TensorSpec
+from runtime.backends.plan import from_message
+from runtime.backends.report import LoadReport
 from runtime.errors import LeeboardError, WorkerError
 from runtime.native.port import WorkerPort
 from runtime.workers import channel
 from runtime.workers.faults import Faults, from_environment
-from runtime.workers.limits import Limits, from_message, keep_to
+from runtime.workers.gate import Gate, Listener
+from runtime.workers.limits import Limits, keep_to, limits_from
 from runtime.workers.logs import LossyStream
 from runtime.workers.loop import BatchLoop
+from runtime.workers.priority import stepped_back
 
 logger = logging.getLogger(__name__)
 
 FD_NAMES = ("control", "inputs", "outputs", "bell", "front_bell", "passing")
 
 
+FAULT_POINTS = {"open": "load", "run": "warm_up"}
+"""Which fault point lies before which step of the gate."""
+
+
 def load(
-    request: channel.Message, faults: Faults | None = None
+    request: channel.Message, on_step: Listener, faults: Faults | None = None
 ) -> tuple[Backend, LoadReport]:
-    """Open the model of a `load` message and check it; raises LeeboardError."""
-    path = Path(request["path"])
-    cache = request["cache_dir"]
-    backend = backend_for(path)
-    options = LoadOptions(
-        threads=request["threads"], cache_dir=Path(cache) if cache else None
-    )
-    if faults is not None:
-        faults("load")
-    backend.load(path, options)
-    if faults is not None:
-        faults("warm_up")
-    warmup = request["warmup"]
-    values = read_warmup(Path(warmup), backend.signature()) if warmup else None
-    report = check_loaded(backend, request["max_batch_size"], values, request["measured"])
-    return backend, report
+    """Lead the model of a `load` message through the gate; raises LeeboardError."""
+
+    def hear(step: str) -> None:
+        on_step(step)
+        if faults is not None and step in FAULT_POINTS:
+            faults(FAULT_POINTS[step])
+
+    plan = from_message(request["plan"])
+    # Nobody waits for a version that is new; for the successor of a dead worker they do.
+    with stepped_back() if plan.thorough else contextlib.nullcontext():
+        return Gate(plan, hear).open()
 
 
 def describe(signature: Signature, report: LoadReport, load_s: float) -> channel.Message:
@@ -75,7 +74,9 @@ def signature_from(message: dict[str, Any]) -> Signature:
 
     def specs(items: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
         return tuple(
-            TensorSpec(item["name"], item["datatype"], tuple(item["shape"]))
+            TensorSpec(
+                item["name"], item["datatype"], tuple(item["shape"]), item["optional"]
+            )
             for item in items
         )
 
@@ -84,7 +85,13 @@ def signature_from(message: dict[str, Any]) -> Signature:
         specs(message["inputs"]),
         specs(message["outputs"]),
         message["batchable"],
+        message["max_rows"],
     )
+
+
+def tell_step(talk: socket.socket, name: str) -> None:
+    """Say which step of the gate begins, for the error if it never ends."""
+    channel.send(talk, {"kind": "step", "name": name})
 
 
 def serve(talk: socket.socket, bind: Callable[[Limits], None]) -> int:
@@ -95,11 +102,11 @@ def serve(talk: socket.socket, bind: Callable[[Limits], None]) -> int:
     first = channel.receive(talk)
     if first is None:
         return 0
-    bind(from_message(first[0]["limits"]))
+    bind(limits_from(first[0]["limits"]))
     started = time.monotonic()
     try:
         faults = from_environment()
-        backend, report = load(first[0], faults)
+        backend, report = load(first[0], lambda name: tell_step(talk, name), faults)
     except LeeboardError as error:
         channel.send(talk, {"kind": "failed", "reason": str(error)})
         return 1

@@ -12,10 +12,10 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from runtime.backends.base import Signature
-from runtime.backends.load_check import LoadReport
+from runtime.backends.plan import LoadPlan, as_message
+from runtime.backends.report import LoadReport, report_from
 from runtime.errors import ModelError, WorkerError
 from runtime.native.served import Served, WorkerLink
 from runtime.workers import channel
@@ -40,12 +40,7 @@ class LoadRequest:
     """What a worker is asked to load, and how long that may take."""
 
     name: str
-    path: Path
-    max_batch_size: int
-    measured: bool = False
-    threads: int = 1
-    warmup: Path | None = None
-    cache_dir: Path | None = None
+    plan: LoadPlan
     timeout_s: float = 600.0
     limits: Limits = NO_LIMITS
 
@@ -76,6 +71,7 @@ class WorkerProcess:
         self._child, self._talk, self._life = started.child, started.talk, started.life
         self._ended = False
         self._tries = 0
+        self._step = ""  # Of the gate, while loading.
         self._lines = LineForwarder(started.words, name, logger)
         self._talk.setblocking(False)
         self._loop.add_reader(self._talk.fileno(), self._read_talk)
@@ -94,26 +90,19 @@ class WorkerProcess:
         Raises ModelError with the worker's reason, and WorkerError when the worker ends or
         takes too long.
         """
-        warmup, cache = request.warmup, request.cache_dir
-        channel.send(
-            self._talk,
-            {
-                "kind": "load",
-                "path": str(request.path),
-                "threads": request.threads,
-                "max_batch_size": request.max_batch_size,
-                "measured": request.measured,
-                "warmup": str(warmup) if warmup else None,
-                "cache_dir": str(cache) if cache else None,
-                "limits": request.limits.as_message(),
-            },
-        )
+        message = {
+            "kind": "load",
+            "plan": as_message(request.plan),
+            "limits": request.limits.as_message(),
+        }
+        channel.send(self._talk, message)
         answer = await self._answer("loading the model", request.timeout_s)
         if answer["kind"] != "loaded":
             raise ModelError(answer.get("reason", f"unexpected answer {answer}"))
-        report = dict(answer["report"], notes=tuple(answer["report"]["notes"]))
         return Loaded(
-            signature_from(answer["signature"]), LoadReport(**report), answer["load_s"]
+            signature_from(answer["signature"]),
+            report_from(answer["report"]),
+            answer["load_s"],
         )
 
     async def attach(self, served: Served, link: WorkerLink, batched: bool) -> None:
@@ -159,10 +148,12 @@ class WorkerProcess:
         except TimeoutError:
             self.kill()
             raise WorkerError(
-                f"{self._name}: the worker was ended: {doing} took over {timeout_s:g} s"
+                f"{self._name}: the worker was ended: {doing}{self._step} took over "
+                f"{timeout_s:g} s"
             ) from None
         if answer is None:
-            raise WorkerError(f"{self._name}: the worker ended while {doing}")
+            raise WorkerError(f"{self._name}: the worker ended while {doing}{self._step}")
+        self._step = ""
         return answer
 
     def _read_talk(self) -> None:
@@ -176,6 +167,9 @@ class WorkerProcess:
         message, fds = received
         for fd in fds:  # A worker has nothing to send us.
             os.close(fd)
+        if message.get("kind") == "step":
+            self._step = f" (step {message.get('name')})"
+            return
         self._say(message)
 
     def _say(self, message: channel.Message | None) -> None:

@@ -13,9 +13,11 @@ import os
 import select
 import signal
 import subprocess
+from pathlib import Path
 
 from runtime.errors import WorkerError
 from runtime.workers import channel
+from runtime.workers.interpreter import foreign_environment
 from runtime.workers.launch import (
     UNKNOWN_STATUS,
     Connections,
@@ -218,8 +220,16 @@ class Zygotes:
         self._starts: dict[str, int] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
-    async def start(self, name: str, framework: str) -> Started:
-        """Start a worker. Raises WorkerError when the system has no room for it."""
+    async def start(
+        self, name: str, framework: str, interpreter: Path | None = None
+    ) -> Started:
+        """Start a worker. Raises WorkerError when the system has no room for it.
+
+        One with an `interpreter` of its own is started cold in that.
+        """
+        if interpreter is not None:
+            environment = await asyncio.to_thread(foreign_environment, interpreter)
+            return start_cold(name, interpreter, environment)
         zygote = await self._ready(framework)
         if zygote is not None:
             try:

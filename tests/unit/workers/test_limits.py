@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from runtime.testing.fault_model import touched_memory
-from runtime.workers.limits import OOM_SCORE, Limits, from_message, resident_bytes
+from runtime.workers.limits import OOM_SCORE, Limits, limits_from, resident_bytes
 
 MIB = 1 << 20
 
 PROGRAM = """
 import json, os, resource, sys
 from pathlib import Path
-from runtime.workers.limits import from_message, keep_to
+from runtime.workers.limits import limits_from, keep_to
 
 hard = int(sys.argv[2])
 if hard:
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-keep_to(from_message(json.loads(sys.argv[1])))
+keep_to(limits_from(json.loads(sys.argv[1])))
 try:
     bytearray(int(sys.argv[3]) << 20)
     outcome = "allocated"
@@ -52,7 +52,7 @@ def bound(limits: Limits, hard: int = 0, mib: int = 1) -> dict[str, Any]:
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(5 * MIB), Limits(0, (1, 3))])
 def test_limits_survive_the_channel(limits: Limits) -> None:
-    assert from_message(json.loads(json.dumps(limits.as_message()))) == limits
+    assert limits_from(json.loads(json.dumps(limits.as_message()))) == limits
 
 
 def test_without_limits_a_worker_leaves_no_core_and_is_the_kernels_first_choice() -> None:

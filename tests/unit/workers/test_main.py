@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from runtime.backends.base import FREE, Signature, TensorSpec
-from runtime.backends.load_check import LoadReport
+from runtime.backends.plan import LoadPlan, as_message
+from runtime.backends.report import LoadReport
 from runtime.errors import WorkerError
-from runtime.models.version import QueueOptions
+from runtime.models.queueing import QueueOptions
 from runtime.native.served import Served, WorkerLink
 from runtime.testing import models
 from runtime.workers.channel import Message, pair, receive, send
@@ -30,6 +31,7 @@ class Front:
     def __init__(self) -> None:
         self.talk, self.theirs = pair()
         self.limits: list[Limits] = []
+        self.steps: list[str] = []
 
     def say(self, message: Message, fds: list[int] | None = None) -> None:
         send(self.talk, message, fds)
@@ -41,7 +43,10 @@ class Front:
             status = serve(self.theirs, self.limits.append)
         answers = []
         while (received := receive(self.talk)) is not None:
-            answers.append(received[0])
+            if received[0]["kind"] == "step":
+                self.steps.append(received[0]["name"])
+            else:
+                answers.append(received[0])
         return [*answers, {"status": status}]
 
 
@@ -53,11 +58,9 @@ def front() -> Iterator[Front]:
 
 
 def load_message(file: Path, **changes: object) -> Message:
-    return {
-        "kind": "load", "path": str(file), "threads": 1, "max_batch_size": 4,
-        "measured": False, "warmup": None, "cache_dir": str(file.parent),
-        "limits": {"memory_bytes": 0, "cpus": []}, **changes,
-    }  # fmt: skip
+    plan = as_message(LoadPlan(file, max_batch_size=4, cache_dir=file.parent))
+    limits = {"memory_bytes": 0, "cpus": []}
+    return {"kind": "load", "plan": plan | changes, "limits": limits}
 
 
 @pytest.fixture
@@ -86,6 +89,7 @@ def test_a_worker_whose_front_end_is_gone_after_loading_ends_quietly(
     front.say(load_message(identity))
     loaded, status = front.hear()
     assert (loaded["kind"], status) == ("loaded", {"status": 0})
+    assert front.steps == [step["name"] for step in loaded["report"]["steps"]]
     assert signature_from(loaded["signature"]).outputs[0].name == "y"
 
 

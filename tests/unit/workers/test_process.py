@@ -16,8 +16,9 @@ import pytest
 
 import runtime
 from runtime.backends.base import FREE, Signature, TensorSpec
+from runtime.backends.plan import LoadPlan
 from runtime.errors import LeeboardError, ModelError, WorkerError
-from runtime.models.version import QueueOptions
+from runtime.models.queueing import QueueOptions
 from runtime.native.served import Served, WorkerLink
 from runtime.testing import models
 from runtime.testing.running import children_of
@@ -75,7 +76,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Load
     def request(text: str, timeout_s: float = PATIENCE_S) -> LoadRequest:
         path = tmp_path / "model.odd"
         path.write_text(text)
-        return LoadRequest("odd", path, max_batch_size=8, timeout_s=timeout_s)
+        return LoadRequest("odd", LoadPlan(path, max_batch_size=8), timeout_s)
 
     return request
 
@@ -94,7 +95,9 @@ def test_a_worker_loads_attaches_and_ends_when_told(tmp_path: Path) -> None:
 
     async def story() -> None:
         worker = WorkerProcess("mlp/1#0", start_cold("mlp/1#0"), exits)
-        loaded = await worker.load(LoadRequest("mlp", path, 8, cache_dir=tmp_path))
+        loaded = await worker.load(
+            LoadRequest("mlp", LoadPlan(path, cache_dir=tmp_path, max_batch_size=8))
+        )
         assert loaded.signature.inputs == (TensorSpec("x", "FP32", (FREE, 4)),)
         assert loaded.signature.outputs == (TensorSpec("y", "FP32", (FREE, 2)),)
         assert (loaded.report.batchable, loaded.report.notes) == (True, ())
@@ -132,13 +135,14 @@ def refused(request: LoadRequest) -> Refusal:
 def test_a_broken_file_is_refused_with_the_backends_reason(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
-    kind, reason, heard = refused(LoadRequest("broken", path, 8))
+    kind, reason, heard = refused(LoadRequest("broken", LoadPlan(path, max_batch_size=8)))
     assert f"{path} cannot be opened" in reason
     assert (kind, heard) == (ModelError, [1])
 
 
 def test_a_file_that_no_backend_opens_is_refused(tmp_path: Path) -> None:
-    _, reason, _ = refused(LoadRequest("m", tmp_path / "m.pickle", 8))
+    (tmp_path / "m.pickle").write_text("something")
+    _, reason, _ = refused(LoadRequest("m", LoadPlan(tmp_path / "m.pickle")))
     assert "no backend opens .pickle; known: .fault, .onnx" in reason
 
 
@@ -146,11 +150,11 @@ MakeRequest = Callable[..., LoadRequest]
 
 
 def test_an_error_that_no_backend_should_raise_is_the_reason_too(odd: MakeRequest) -> None:
-    assert refused(odd("fail weights")) == (ModelError, "KeyError: 'weights'", [1])
+    assert refused(odd("fail weights")) == (ModelError, "open: KeyError: 'weights'", [1])
 
 
 def test_a_worker_that_ends_while_it_loads_says_so(odd: MakeRequest) -> None:
-    words = "odd/1#0: the worker ended while loading the model"
+    words = "odd/1#0: the worker ended while loading the model (step open)"
     assert refused(odd("exit 3")) == (WorkerError, words, [3])
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.backends.plan import LoadPlan
 from runtime.testing.running import children_of, command_of
 from runtime.testing.waiting import wait_until
 from runtime.workers.launch import UNKNOWN_STATUS, Started
@@ -39,7 +40,7 @@ class Exits:
 def well(tmp_path: Path) -> LoadRequest:
     path = tmp_path / "well.fault"
     path.write_text(json.dumps({}))
-    return LoadRequest("well", path, 8)
+    return LoadRequest("well", LoadPlan(path, max_batch_size=8))
 
 
 def run(story: Callable[[Zygotes], Coroutine[None, None, None]]) -> None:

@@ -1,0 +1,77 @@
+"""Whether a model answers the same twice, and as it should.
+
+Compared are whole answers, row by row, with a tolerance by datatype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime.backends.base import Array, Backend
+from runtime.backends.load_check import Tolerances, as_rows, difference, run_once
+from runtime.backends.memory import POISON
+from runtime.errors import ModelError
+
+OTHER_POISON = 0x5A
+
+GOLDEN = {"FP64": 1e-7, "FP32": 1e-4, "FP16": 1e-2, "BF16": 2e-2}
+"""How far an answer may be from a golden one, as in `load_check.SAME_SIZE`: golden answers
+come from another machine, with other kernels."""
+
+
+def how_answers_differ(
+    backend: Backend,
+    before: Mapping[str, Array],
+    after: Mapping[str, Array],
+    allowed: Tolerances,
+) -> str:
+    """Say which output of `before` differs and how; empty when none does."""
+    for spec in backend.signature().outputs:
+        if spec.name not in before:
+            continue
+        old, new = before[spec.name], after[spec.name]
+        if old.shape != new.shape:
+            return f"output {spec.name!r} has shape {new.shape} instead of {old.shape}"
+        for row, (a, b) in enumerate(zip(as_rows(old), as_rows(new), strict=True)):
+            if how := difference(spec, a, b, allowed):
+                return f"row {row} of output {spec.name!r} has {how}"
+    return ""
+
+
+def refuse_unsteady(
+    backend: Backend, arrays: Mapping[str, Array], allowed: Tolerances
+) -> None:
+    """Raise ModelError when equal inputs get different answers.
+
+    The memory of the two answers held different bytes before, so a value that the model
+    does not write is seen; a third run tells that from chance.
+    """
+    first = run_once(backend, arrays, None, POISON)
+    how = how_answers_differ(
+        backend, first, run_once(backend, arrays, None, OTHER_POISON), allowed
+    )
+    if not how:
+        return
+    again = run_once(backend, arrays, None, POISON)
+    if not how_answers_differ(backend, first, again, allowed):
+        raise ModelError(f"{how}: the model leaves a part of it unwritten; fill it")
+    raise ModelError(
+        f"{how} when the same input is run again; if the model is random on purpose, say "
+        "so with a tolerance of .inf for the output's datatype"
+    )
+
+
+def refuse_other_answers(
+    backend: Backend,
+    inputs: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    tolerances: Tolerances,
+) -> None:
+    """Raise ModelError when a model's answer is not the golden one."""
+    answer = run_once(backend, inputs, None)
+    how = how_answers_differ(backend, expected, answer, {**GOLDEN, **tolerances})
+    if how:
+        raise ModelError(
+            f"{how}, measured against the golden answer; check the file, or allow more "
+            "with tolerance"
+        )

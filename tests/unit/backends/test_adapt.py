@@ -1,0 +1,72 @@
+"""Backends under the names and shapes that a person declared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runtime.backends.adapt import CopiedInputs, adapt
+from runtime.backends.base import FREE, Signature, TensorSpec
+from runtime.backends.declared import Declared
+from runtime.backends.load_check import run_once
+from runtime.backends.memory import MemoryInputs
+from runtime.errors import ModelError
+from runtime.testing.fake_backend import FakeBackend, Function
+
+FLAT = Signature(
+    "fake",
+    (TensorSpec("x", "FP32", (FREE,)), TensorSpec("bias", "FP32", (FREE, 2))),
+    (TensorSpec("sum", "FP32", (FREE,)), TensorSpec("both", "FP32", (FREE, 2))),
+    batchable=True,
+)
+
+
+def summed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Answer the sum of a row, and bias + x."""
+    x, bias = arrays["x"], arrays["bias"]
+    return {"sum": x + bias.sum(axis=1), "both": bias + x[:, None]}
+
+
+def backend(answer: Function = summed) -> FakeBackend:
+    return FakeBackend(FLAT, answer)
+
+
+def test_nothing_declared_is_the_backend_itself() -> None:
+    made = backend()
+    assert adapt(made, (), (), batched=True) is made
+
+
+def test_declared_order_and_a_subset_of_outputs_are_served() -> None:
+    inputs = (Declared("bias", "FP32", (2,)), Declared("x", "FP32", (1,), reshape=()))
+    outputs = (Declared("sum", "FP32", (1,), reshape=()),)
+    adapted = adapt(backend(), inputs, outputs, batched=True)
+    signature = adapted.signature()
+    assert [(s.name, s.shape) for s in signature.inputs] == [
+        ("bias", (FREE, 2)), ("x", (FREE, 1))
+    ]  # fmt: skip
+    assert [(s.name, s.shape) for s in signature.outputs] == [("sum", (FREE, 1))]
+    answer = run_once(
+        adapted,
+        {"bias": np.ones((3, 2), np.float32), "x": np.array([[1], [2], [3]], np.float32)},
+        3,
+    )
+    assert answer["sum"].tolist() == [[3], [4], [5]]
+    assert set(answer) == {"sum"}
+
+
+def test_an_input_that_is_not_declared_is_missed() -> None:
+    with pytest.raises(ModelError, match="input 'x' of the file is not declared"):
+        adapt(backend(), (Declared("bias", "FP32", (2,)),), (), batched=True)
+
+
+def test_whole_shapes_without_a_free_first_dim_do_not_batch() -> None:
+    inputs = (Declared("x", "FP32", (1,)), Declared("bias", "FP32", (1, 2)))
+    assert not adapt(backend(), inputs, (), batched=False).signature().batchable
+
+
+def test_copies_are_made_once_a_batch() -> None:
+    x = np.zeros(3, np.float32)
+    copies = CopiedInputs(MemoryInputs({"x": x}, 3))
+    copies["x"][0] = 1
+    assert (copies["x"][0], x[0], copies.rows, list(copies)) == (1, 0, 3, ["x"])
+    assert copies.fresh("x") is copies["x"]
