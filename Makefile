@@ -8,7 +8,7 @@ BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 300
 
-.PHONY: build demo test check native fuzz soak bench faults hostile peers readme protos wheel clean
+.PHONY: build demo demo-models test check native fuzz soak bench faults hostile peers readme protos wheel clean
 
 build:
 	@$(BOOTSTRAP) cpu
@@ -24,6 +24,12 @@ test:
 check:
 	@$(BOOTSTRAP) cpu demo dev
 	@$(RUN) -m tools.check $(ARGS)
+
+# A model of every format on one server. Says first what it downloads, and how large.
+demo-models:
+	@$(PYTHON) -m runtime.testing.demo_models.downloads
+	@$(BOOTSTRAP) --system demo-models cpu torch demo
+	@$(RUN) -m runtime.testing.demo_models
 
 # Every layer's tests and the fuzz corpus under AddressSanitizer and
 # UndefinedBehaviorSanitizer, then the ring between the processes and the queue above it under ThreadSanitizer.

@@ -91,6 +91,7 @@ PYTHON_NEEDS = (
     Need("venv and ensurepip", can_make_venv, f"{PYTHON}-venv", f"{DNF_PYTHON}-libs"),
 )
 OTHER_NEEDS = {
+    "demo-models": (Need("espeak-ng", has_program("espeak-ng"), "espeak-ng", "espeak-ng"),),
     "native": (
         Need("CMake", has_program("cmake"), "cmake", "cmake"),
         Need("GoogleTest", has_library("gtest"), "libgtest-dev", "gtest-devel"),

