@@ -19,10 +19,12 @@ from datetime import datetime
 from benchmarks import machine
 from benchmarks.load.build import grpc_client
 from benchmarks.measure import FULL, QUICK, Bench
-from benchmarks.promises.batching import mid, wide
+from benchmarks.promises.batching import mid, minilm, wide
 from benchmarks.promises.busy import busy
 from benchmarks.promises.clients import generator_rate, ordinary_profile
 from benchmarks.promises.death import death
+from benchmarks.promises.frameworks import torch_overhead
+from benchmarks.promises.loading import loading
 from benchmarks.promises.requests import big, mlp_alone, mlp_grpc_core, mlp_packed
 from benchmarks.promises.start import start
 from benchmarks.results import FOLDER, Row, save, table
@@ -34,10 +36,13 @@ PROMISES: dict[str, Callable[[Bench], list[Row]]] = {
     "mlp-alone": mlp_alone,
     "mid": mid,
     "wide": wide,
+    "minilm": minilm,
     "big": big,
     "busy": busy,
+    "loading": loading,
     "death": death,
     "start": start,
+    "torch-overhead": torch_overhead,
     "ordinary-profile": ordinary_profile,
     "generator": generator_rate,
 }

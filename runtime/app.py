@@ -13,23 +13,26 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from runtime.config import Config, check
-from runtime.errors import ConfigError, ServerError
+from runtime.errors import ConfigError, LeeboardError, ServerError
 from runtime.metrics import Bounds, VersionCounters, server_families, version_families
+from runtime.models.folder import Folder
 from runtime.models.lifecycle import State
-from runtime.models.manager import ModelManager
-from runtime.models.repository import find_models
+from runtime.models.manager import Common, ModelManager
+from runtime.models.poller import Poller
 from runtime.native.served import latency_bounds_ns, row_bounds
 from runtime.native.server import Server as Plane
 from runtime.server.http import Endpoint
+from runtime.server.repository_calls import RepositoryCalls, why_refused
 from runtime.workers import kernel
 
 logger = logging.getLogger(__name__)
@@ -94,6 +97,11 @@ def write_atomically(path: Path, text: str) -> None:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
+def is_local(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    return host in ("127.0.0.1", "::1", "localhost")
+
+
 def address(host: str, port: int) -> str:
     """Return an address as clients and browsers take it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -126,13 +134,22 @@ class App:
                 limits.max_concurrent_streams,
             )
         )
+        waits = config.repository.mode != "none"
+        self._folder = Folder(config.path, config.warmup, may_be_empty=waits)
+        self._folder.find()  # What is wrong with the path is better said at once.
         self.manager = ModelManager(
-            find_models(config.path, config.warmup),
-            config.batching,
-            config.workers,
-            config.cache_dir,
+            self._folder,
+            Common(config.batching, config.workers, config.cache_dir),
             self.plane,
         )
+        self._calls = RepositoryCalls(
+            self.manager,
+            self.plane,
+            self._folder.settings_from_json,
+            why_refused(config.repository, is_local(listen.host)),
+        )
+        self._poller = Poller()
+        self._polling: asyncio.Task[None] | None = None
         self.endpoint: Endpoint | None = None
 
     async def run(self) -> int:
@@ -142,6 +159,8 @@ class App:
             if not await self._load():
                 return 0 if self._stop.is_set() else 1
             self._announce()
+            if self.config.repository.mode == "poll":
+                self._polling = asyncio.create_task(self._poll())
             await self._stop.wait()
             await self._drain()
             return 0
@@ -150,7 +169,7 @@ class App:
 
     def _listen(self) -> None:
         listen = self.config.listen
-        if listen.host not in ("127.0.0.1", "::1", "localhost"):
+        if not is_local(listen.host):
             logger.warning(
                 "listening on %s without TLS or roles: anyone who reaches it can use it",
                 listen.host,
@@ -171,7 +190,8 @@ class App:
 
     async def _load(self) -> bool:
         """Load all models; False when there is nothing to serve or --strict forbids it."""
-        loading = asyncio.create_task(self.manager.load_all())
+        self._poller.acted.update(self._folder.fingerprints())
+        loading = asyncio.create_task(self.manager.load_all(self._names()))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -180,13 +200,40 @@ class App:
             await asyncio.gather(loading, return_exceptions=True)
             return False
         loading.result()
-        broken = [v for v in self.manager.versions if v.state is not State.READY]
-        if broken and (self.config.strict or len(broken) == len(self.manager.versions)):
-            logger.error(
-                "not serving: %s", "; ".join(f"{v.label}: {v.reason}" for v in broken)
-            )
+        broken = self.manager.broken
+        nothing = not any(v.state is State.READY for v in self.manager.versions)
+        waits = self.config.repository.mode != "none"  # For what may still come.
+        if broken and (self.config.strict or (nothing and not waits)):
+            logger.error("not serving: %s", "; ".join(broken))
             return False
         return True
+
+    def _names(self) -> frozenset[str] | None:
+        """Return the models to load at the start; None is all."""
+        repository = self.config.repository
+        if repository.mode != "explicit" or "*" in repository.load:
+            return None
+        return frozenset(repository.load)
+
+    async def _poll(self) -> None:
+        """Follow the folder: load what has changed, unload what is gone."""
+        while True:
+            try:
+                now = await asyncio.to_thread(self._folder.fingerprints)
+                changes = self._poller.look(now)
+                for name in changes.load:
+                    await self._try(self.manager.load(name))
+                for name in changes.unload:
+                    await self._try(self.manager.unload(name))
+            except (OSError, ConfigError) as error:
+                logger.error("%s", error)
+            await asyncio.sleep(self.config.repository.poll_s)
+
+    async def _try(self, change: Coroutine[Any, Any, None]) -> None:
+        try:
+            await change
+        except LeeboardError as error:
+            logger.error("%s", error)
 
     def _announce(self) -> None:
         assert self.endpoint is not None
@@ -231,6 +278,10 @@ class App:
         if self.endpoint is not None:
             await asyncio.to_thread(self.endpoint.close)
             asyncio.get_running_loop().remove_reader(self.plane.notices_fd)
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        await self._calls.close()
         self.plane.stop()
         await self.manager.close(WORKER_EXIT_S)
         if self._announced and self.config.ready_file is not None:
@@ -245,8 +296,12 @@ class App:
                 self._drained.set()
             elif kind == "guilty":
                 self.manager.forgive(worker, text)
-            else:
+            elif kind == "retired":
+                self.manager.note_retired(worker)
+            elif kind == "worker broken":
                 logger.error("worker %d was ended: %s", worker, text)
+        for call in self.plane.take_calls():
+            self._calls.take(*call)
 
 
 def serve(config: Config, on_ready: Callable[[App], None] | None = None) -> int:

@@ -14,8 +14,18 @@ from rich.table import Table
 
 from runtime import __version__
 from runtime.capacity.commands import bench
-from runtime.config import MIB, Batching, Config, Listen, Workers, parse_cpus
+from runtime.config import (
+    MIB,
+    MODES,
+    Batching,
+    Config,
+    Listen,
+    Repository,
+    Workers,
+    parse_cpus,
+)
 from runtime.errors import LeeboardError
+from runtime.model_commands import models
 
 if TYPE_CHECKING:
     from runtime.app import App
@@ -27,7 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
-models = typer.Typer(help="Models of a running server.", no_args_is_help=True)
 app.add_typer(models, name="models")
 console = Console(stderr=True)
 
@@ -115,6 +124,25 @@ def serve(
     strict: Annotated[
         bool, typer.Option(help="End with an error if any model cannot be loaded.")
     ] = False,
+    load_timeout: Annotated[
+        float, typer.Option(help="Seconds that loading one model may take.")
+    ] = Workers().load_timeout_s,
+    model_control_mode: Annotated[
+        str, typer.Option(help=f"When models are loaded: {', '.join(MODES)}.")
+    ] = Repository().mode,
+    load_model: Annotated[
+        list[str] | None,
+        typer.Option(help="Mode explicit: loaded at the start; * is all."),
+    ] = None,
+    repository_poll_secs: Annotated[
+        float, typer.Option(help="Seconds between two looks at the folder, in mode poll.")
+    ] = Repository().poll_s,
+    allow_module: Annotated[
+        list[str] | None, typer.Option(help="Package whose factories may make modules.")
+    ] = None,
+    allow_repository_rpc: Annotated[
+        bool, typer.Option(help="Let clients of other machines load and unload models.")
+    ] = False,
 ) -> None:
     """Serve the models at PATH until Ctrl-C; a second Ctrl-C does not wait."""
     from runtime.app import serve as run
@@ -133,8 +161,16 @@ def serve(
         workers=Workers(
             instances,
             threads,
+            load_timeout_s=load_timeout,
             memory_bytes=worker_memory * MIB,
             cpus=parse_cpus(worker_cpus),
+            modules=tuple(allow_module or ()),
+        ),
+        repository=Repository(
+            model_control_mode,
+            tuple(load_model or ()),
+            repository_poll_secs,
+            allow_repository_rpc,
         ),
         warmup=warmup,
         ready_file=ready_file,
@@ -166,27 +202,18 @@ def infer(
     save_outputs(answer, output or [])
 
 
-@models.command("list")
-def list_models(
-    url: Annotated[str, typer.Option(help="The server's gRPC address.")] = "127.0.0.1:8001",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Say which models a server has, in which state, and what is wrong with them."""
+config_app = typer.Typer(help="What may stand beside a model.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of leeboard.yaml, for editors and checks."""
     import json
-    from dataclasses import asdict
 
-    from runtime.listing import list_models as ask_index
+    from runtime.models.leeboard_yaml import schema as schema_of
 
-    listed = ask_index(url)
-    if as_json:
-        print(json.dumps([asdict(model) for model in listed], indent=1))
-        return
-    table = Table()
-    for column in ("model", "version", "state", "what is wrong"):
-        table.add_column(column, overflow="fold")
-    for model in listed:
-        table.add_row(*map(escape, (model.name, model.version, model.state, model.reason)))
-    Console().print(table)
+    print(json.dumps(schema_of(), indent=2))
 
 
 def main() -> None:

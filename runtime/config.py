@@ -54,6 +54,7 @@ class Workers:
 
     `memory_bytes` bounds a worker's own memory and `cpus` names its processors; 0 and an
     empty tuple leave it unbound. Without `forks` every worker is a fresh interpreter.
+    `modules` are the packages whose factories may make a model's module.
     """
 
     instances: int = 1
@@ -64,6 +65,25 @@ class Workers:
     memory_bytes: int = 0
     cpus: tuple[int, ...] = ()
     forks: bool = True
+    modules: tuple[str, ...] = ()
+
+
+MODES = ("none", "explicit", "poll")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Which models are loaded, and when.
+
+    `mode` none loads all at the start and nothing later, explicit loads `load` (``*`` is
+    all) and then what is asked for, poll follows the folder, looking every `poll_s`. Asking
+    over gRPC needs `rpc` where others than this machine can reach the port.
+    """
+
+    mode: str = "none"
+    load: tuple[str, ...] = ()
+    poll_s: float = 2.0
+    rpc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,7 @@ class Config:
     limits: Limits = Limits()
     batching: Batching = Batching()
     workers: Workers = Workers()
+    repository: Repository = Repository()
     warmup: Path | None = None
     cache_dir: Path | None = None
     ready_file: Path | None = None
@@ -92,6 +113,8 @@ def check(config: Config) -> None:
         ("--max-queue-size", batching.max_queue_size, 1, 1_000_000),
         ("--batch-timeout", batching.batch_timeout_s, 0, 86_400),
         ("--worker-memory", workers.memory_bytes // MIB, 0, 1 << 30),
+        ("--load-timeout", workers.load_timeout_s, 1, 86_400),
+        ("--repository-poll-secs", config.repository.poll_s, 0.1, 86_400),
         ("--instances", workers.instances, 1, 256),
         ("--threads", workers.threads, 1, 1024),
         ("--grpc-port", config.listen.grpc_port, 0, 65535),
@@ -101,8 +124,22 @@ def check(config: Config) -> None:
     for option, value, lowest, highest in bounds:
         if not lowest <= value <= highest:
             raise ConfigError(f"{option} is {value}; it must be {lowest} to {highest}")
+    check_repository(config.repository)
     if strange := set(workers.cpus) - os.sched_getaffinity(0):
         raise ConfigError(f"--worker-cpus: processor {min(strange)} is not ours to use")
+
+
+def check_repository(repository: Repository) -> None:
+    """Raise ConfigError when the options contradict each other."""
+    if repository.mode not in MODES:
+        raise ConfigError(
+            f"--model-control-mode {repository.mode!r} is not known; choose one of "
+            f"{', '.join(MODES)}"
+        )
+    if repository.load and repository.mode != "explicit":
+        raise ConfigError(
+            f"--load-model goes with --model-control-mode explicit, not {repository.mode}"
+        )
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:

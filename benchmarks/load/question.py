@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
+TORCH_TYPES = {"FP32": "tensor(float)", "INT64": "tensor(int64)"}
 DATATYPES = {"float32": "FP32", "int64": "INT64"}
 CALL_S = 30.0
 
@@ -67,26 +68,59 @@ def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     np.savez(path, **arrays)
 
 
-def make_question(model: Path, folder: Path) -> Question:
-    """Write a request for one row and compute its answer with ONNX Runtime."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One row of a model's input, and its answer as the model itself gives it."""
+
+    input: str
+    row: NDArray[np.float32] | NDArray[np.int64]
+    output: str
+    answer: NDArray[np.float32]
+
+
+def known_to_onnxruntime(model: Path) -> Known:
+    """Ask ONNX Runtime."""
     from benchmarks.peers.session import open_session, row_dims
 
     session = open_session(model)
     tensor = session.get_inputs()[0]
     row = sample(tensor.type, [1, *row_dims(tensor)])
+    output = session.get_outputs()[0].name
+    return Known(tensor.name, row, output, session.run([output], {tensor.name: row})[0])
+
+
+def known_to_torch(model: Path) -> Known:
+    """Ask PyTorch; names are those that our backend gives."""
+    import torch
+
+    from benchmarks.peers.torch_bare import open_backend, open_bare
+
+    backend = open_backend(model)
+    signature = backend.signature()
+    backend.close()
+    spec = signature.inputs[0]
+    row = sample(TORCH_TYPES[spec.datatype], [1, *spec.shape[1:]])
+    with torch.inference_mode():
+        answer = open_bare(model)(torch.from_numpy(row)).numpy()
+    return Known(spec.name, row, signature.outputs[0].name, answer)
+
+
+def make_question(model: Path, folder: Path) -> Question:
+    """Write a request for one row and compute its answer with the model's own runtime."""
+    is_torch = model.suffix == ".pt2"
+    known = known_to_torch(model) if is_torch else known_to_onnxruntime(model)
+    row = known.row
     request = ModelInferRequest(model_name=model.stem)
     datatype = DATATYPES[str(row.dtype)]
-    request.inputs.add(name=tensor.name, datatype=datatype, shape=row.shape)
+    request.inputs.add(name=known.input, datatype=datatype, shape=row.shape)
     request.raw_input_contents.append(row.tobytes())
     body = request.SerializeToString()
     message = folder / f"{model.stem}.message"
     message.write_bytes(body)
     data, golden = (folder / f"{model.stem}.{what}.npz" for what in ("data", "golden"))
-    output = session.get_outputs()[0].name
-    answer = session.run([output], {tensor.name: row})[0]
-    save_arrays(data, {tensor.name: row})
-    save_arrays(golden, {output: answer})
-    return Question(model.stem, body, message, data, golden, answer)
+    save_arrays(data, {known.input: row})
+    save_arrays(golden, {known.output: known.answer})
+    return Question(model.stem, body, message, data, golden, known.answer)
 
 
 def check_answer(server: Server, question: Question, folder: Path) -> Expectation:

@@ -1,10 +1,10 @@
 """Heavy models in a closed loop of 64: rows a second against the model run bare.
 
 Bare is ONNX Runtime in a process of its own on the same processor, with inputs and outputs
-bound once, at the batch size that did best in a search over 1 to 64 just before. The server
-is asked for one row at a time, so all its batches are its own doing; the figure is the rate
-of answers once the loop is under way. Blocks are counted in whole batches, because these
-take milliseconds; the first two batches are warm-up.
+bound once (or PyTorch, on ready tensors), at the batch size that did best in a search over
+1 to 64 just before. The server is asked for one row at a time, so all its batches are its
+own doing; the figure is the rate of answers once the loop is under way. Blocks are counted
+in whole batches, because these take milliseconds; the first two batches are warm-up.
 
 Differs from real use: 64 callers that ask again at once move in step with the batches.
 """
@@ -47,6 +47,7 @@ class Heavy:
     rows: int
     search_s: float
     block_s: float
+    bare: str = "benchmarks.peers.bare"
 
 
 MID = Heavy(
@@ -55,6 +56,11 @@ MID = Heavy(
 WIDE = Heavy(
     "wide", "61 MB of dense weights", "packed", 0.93, 100 * IN_FLIGHT, 0.3, block_s=1.2
 )
+
+MINILM = Heavy(
+    "minilm", "MiniLM-L6 in PyTorch, 32 tokens", "grpc-core", 0.97, 6 * IN_FLIGHT, 0.7,
+    block_s=2.0, bare="benchmarks.peers.torch_bare",
+)  # fmt: skip
 
 
 def client_for(bench: Bench, heavy: Heavy, server: Server, path: Path) -> Client:
@@ -76,10 +82,12 @@ def batch_size(server: Server, name: str) -> float | None:
     return served.rows / served.batches if served and served.batches else None
 
 
-def bare_rates(path: Path, sizes: tuple[int, ...], seconds: float) -> list[float]:
+def bare_rates(
+    path: Path, sizes: tuple[int, ...], seconds: float, bare: str
+) -> list[float]:
     """Return rows a second of the model alone for each batch size, on the server's core."""
     command = [
-        sys.executable, "-m", "benchmarks.peers.bare", str(path), str(seconds),
+        sys.executable, "-m", bare, str(path), str(seconds),
         *(str(size) for size in sizes),
     ]  # fmt: skip
     output = run_on(CORES.server, command, BARE_LIMIT_S, environment())
@@ -88,7 +96,7 @@ def bare_rates(path: Path, sizes: tuple[int, ...], seconds: float) -> list[float
 
 def best_size(path: Path, heavy: Heavy) -> tuple[int, dict[str, float]]:
     """Return the batch size with the highest rate, and the rate of every size."""
-    rates = bare_rates(path, SIZES, heavy.search_s)
+    rates = bare_rates(path, SIZES, heavy.search_s, heavy.bare)
     best = max(zip(rates, SIZES, strict=True))[1]
     by_size = zip(SIZES, rates, strict=True)
     return best, {str(size): round(rate, 1) for size, rate in by_size}
@@ -103,7 +111,7 @@ def against_bare(bench: Bench, heavy: Heavy) -> Row:
             measure, "leeboard", server, client_for(bench, heavy, server, path)
         )
         served()
-        bare = partial(bare_block, path, size, heavy.block_s)
+        bare = partial(bare_block, path, size, heavy)
         made = pairs(bench.plan.pairs, served, bare)
         batch = batch_size(server, heavy.name)
     notes: dict[str, object] = {
@@ -112,9 +120,9 @@ def against_bare(bench: Bench, heavy: Heavy) -> Row:
     return make_row(heavy, made, notes)
 
 
-def bare_block(path: Path, size: int, seconds: float) -> float:
+def bare_block(path: Path, size: int, heavy: Heavy) -> float:
     """Return rows a second of one bare run."""
-    return bare_rates(path, (size,), seconds)[0]
+    return bare_rates(path, (size,), heavy.block_s, heavy.bare)[0]
 
 
 def make_row(
@@ -146,3 +154,8 @@ def wide(bench: Bench) -> list[Row]:
     """A model that reading its weights bounds, so that only full batches pay."""
     heavies = (WIDE, replace(WIDE, client="grpc-core"))
     return [against_bare(bench, heavy) for heavy in heavies]
+
+
+def minilm(bench: Bench) -> list[Row]:
+    """A PyTorch encoder against its best batch run bare."""
+    return [against_bare(bench, MINILM)]

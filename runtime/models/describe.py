@@ -18,9 +18,13 @@ from runtime.messages import (
     ServerMetadataResponse,
 )
 
-EXTENSIONS = ("model_repository", "binary_tensor_data", "model_configuration",
-              "schedule_policy", "parameters", "statistics")  # fmt: skip
+EXTENSIONS = ("classification", "model_repository", "binary_tensor_data",
+              "model_configuration", "schedule_policy", "parameters",
+              "statistics")  # fmt: skip
 """Only what works: "statistics" makes perf_analyzer ask for ModelStatistics."""
+
+REPORT = "leeboard.load_report"
+"""The parameter of a configuration that holds the version's load report as JSON."""
 
 CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 
@@ -33,6 +37,7 @@ class BatchConfig:
     close_rows: int
     max_queue_delay_us: int
     instances: int
+    report: str = ""  # The load report as JSON.
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ def describe(
     if batched:
         config.dynamic_batching.preferred_batch_size.append(batching.close_rows)
         config.dynamic_batching.max_queue_delay_microseconds = batching.max_queue_delay_us
+    if batching.report:
+        config.parameters[REPORT].string_value = batching.report
     add_tensors(config.input, signature.inputs, batched)
     add_tensors(config.output, signature.outputs, batched)
     return Description(
@@ -92,12 +99,23 @@ def describe(
     )
 
 
+def with_versions(metadata: bytes, versions: Sequence[str]) -> bytes:
+    """Return a model's metadata with all the versions that are served."""
+    if not metadata or len(versions) < 2:
+        return metadata
+    answer = ModelMetadataResponse.FromString(metadata)
+    answer.versions[:] = versions
+    return bytes(answer.SerializeToString())
+
+
 def add_tensors(target: Message, specs: Sequence[TensorSpec], batched: bool) -> None:
     """Add the config's entry of each tensor."""
     for spec in specs:
         data_type = CONFIG_TYPES.get(spec.datatype, f"TYPE_{spec.datatype}")
-        target.add(
+        added = target.add(
             name=spec.name,
             data_type=DataType.Value(data_type),
             dims=row_dims(spec, batched),
         )
+        if spec.optional:
+            added.optional = True

@@ -17,7 +17,8 @@ class State(Enum):
     LOADING = 0  # No worker has proven it yet.
     READY = 1  # At least one worker serves it, or is being replaced.
     UNAVAILABLE = 2  # It could not be loaded; the reason says why.
-    GONE = 3  # Closed.
+    RETIRING = 3  # No new requests come; those that came before are finished.
+    GONE = 4  # Closed.
 
 
 class Event(Enum):
@@ -25,6 +26,7 @@ class Event(Enum):
 
     LOADED = auto()
     BROKE = auto()
+    RETIRED = auto()
     CLOSED = auto()
 
 
@@ -35,6 +37,11 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.READY, Event.BROKE): State.UNAVAILABLE,
     (State.UNAVAILABLE, Event.LOADED): State.READY,
     (State.UNAVAILABLE, Event.BROKE): State.UNAVAILABLE,
+    (State.LOADING, Event.RETIRED): State.RETIRING,
+    (State.READY, Event.RETIRED): State.RETIRING,
+    (State.UNAVAILABLE, Event.RETIRED): State.RETIRING,
+    (State.RETIRING, Event.LOADED): State.RETIRING,
+    (State.RETIRING, Event.BROKE): State.RETIRING,
     **{(state, Event.CLOSED): State.GONE for state in State if state is not State.GONE},
 }
 

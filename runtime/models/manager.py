@@ -1,22 +1,29 @@
-"""All versions that are served: loads them, publishes them, closes them."""
+"""All versions that are served: loads them, publishes them, replaces and unloads them.
+
+A model changes in this order: the new version is loaded and proven, the route table names
+it, the one it replaces finishes what it has and goes. What cannot be loaded never sees a
+request, and what it was to replace stays.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from runtime.config import Batching, Workers
-from runtime.models import policy
-from runtime.models.describe import server_metadata
+from runtime.errors import LeeboardError, ModelError
+from runtime.models.describe import server_metadata, with_versions
 from runtime.models.lifecycle import State
-from runtime.models.repository import ModelSource
+from runtime.models.plans import batching_of, load_request, workers_of
+from runtime.models.repository import Broken, Found, ModelSource
+from runtime.models.settings import ModelSettings
 from runtime.models.version import Version
 from runtime.native.server import Server as Plane
 from runtime.native.server import Table
-from runtime.workers.limits import Limits
-from runtime.workers.process import LoadRequest
 from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
@@ -24,6 +31,28 @@ logger = logging.getLogger(__name__)
 MEMORY_LOOK_S = 0.5
 LOADS_AT_ONCE = 2
 """Model loads compete for memory and cores; more at once would only load each later."""
+
+RETIRE_S = 60.0
+"""How long a replaced version may take to finish what it has."""
+
+UNLOADED, NOT_LOADED = "unloaded", "not loaded"
+MISSING = "it is not in the repository"
+
+Key = tuple[str, str]
+"""A model's name and a version's number."""
+
+
+class Repository(Protocol):
+    """Where models are found; see `runtime.models.repository`."""
+
+    def find(self) -> Found:
+        """Return all that there is to serve."""
+
+    def find_model(self, name: str, settings: ModelSettings | None = None) -> Found:
+        """Return the versions of one model, under other settings where some are given."""
+
+    def fingerprints(self) -> Mapping[str, Hashable]:
+        """Return what each model's files look like now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +63,31 @@ class Entry:
     version: str
     state: int
     reason: str
-    metadata: bytes
-    config: bytes
+    metadata: bytes = b""
+    config: bytes = b""
 
 
-def entry_of(version: Version) -> Entry:
-    """Return the row of the route table for a version as it is now."""
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all models share unless they say otherwise."""
+
+    batching: Batching
+    workers: Workers
+    cache_dir: Path | None = None
+
+
+def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> Entry:
+    """Return the row of the route table for a version as it is now.
+
+    `versions` are all that are served of its model.
+    """
     description = version.description
     return Entry(
         version.source.name,
         version.source.version,
         version.state.value,
-        version.reason or version.trouble,
-        description.metadata if description else b"",
+        version.reason or version.trouble or note,
+        with_versions(description.metadata, versions) if description else b"",
         description.config if description else b"",
     )
 
@@ -54,80 +95,227 @@ def entry_of(version: Version) -> Entry:
 class ModelManager:
     """Owns the versions; publishes a new route table whenever one changes its state."""
 
-    def __init__(
-        self,
-        sources: list[ModelSource],
-        batching: Batching,
-        workers: Workers,
-        cache_dir: Path | None,
-        plane: Plane,
-    ) -> None:
+    def __init__(self, repository: Repository, common: Common, plane: Plane) -> None:
+        self._repository = repository
+        self._common = common
         self._plane = plane
-        self._cache_dir = cache_dir
-        self._batching = batching
-        self._workers = workers
-        self._zygotes = Zygotes(workers.forks)
+        self._zygotes = Zygotes(common.workers.forks)
         self._watch: asyncio.Task[None] | None = None
-        self.versions = [
-            Version(source, batching, workers, plane, self._zygotes, self.publish)
-            for source in sources
+        self._gate = asyncio.Semaphore(LOADS_AT_ONCE)
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._current: dict[Key, Version] = {}
+        self._retiring: dict[asyncio.Task[None], Version] = {}
+        self._notes: dict[Key, str] = {}  # What is not served, or is still the old one.
+        self.opened = False  # Whether the first load is over.
+
+    @property
+    def versions(self) -> list[Version]:
+        """All versions that a table names, by name and number."""
+        return [self._current[key] for key in sorted(self._current, key=_in_order)]
+
+    @property
+    def broken(self) -> list[str]:
+        """What cannot be served, a sentence each."""
+        unready = [v for v in self.versions if v.state is not State.READY]
+        notes = [
+            f"{' version '.join(filter(None, key))}: {reason}"
+            for key, reason in sorted(self._notes.items())
+            if key not in self._current and reason not in (UNLOADED, NOT_LOADED)
         ]
+        return [f"{v.label}: {v.reason}" for v in unready] + notes
+
+    @property
+    def retirements(self) -> frozenset[asyncio.Task[None]]:
+        """What is still being finished of versions that no table names."""
+        return frozenset(self._retiring)
 
     @property
     def ready(self) -> bool:
-        """Whether loading is over and something can be served."""
-        states = [version.state for version in self.versions]
-        return State.LOADING not in states and State.READY in states
+        """Whether the first load is over, and something serves if anything should."""
+        states = [version.state for version in self._current.values()]
+        return self.opened and (State.READY in states or not (states or self.broken))
 
     def publish(self) -> None:
         """Give the data plane a table of what is served now."""
         table = Table(server_metadata(), self.ready)
+        for key, note in sorted(self._notes.items()):
+            if key not in self._current:
+                table.add(Entry(*key, State.UNAVAILABLE.value, note), None)
         for version in self.versions:
-            if version.state is not State.GONE:
-                table.add(entry_of(version), version.served)
+            key = (version.source.name, version.source.version)
+            served = [v.source.version for v in self._of(key[0]) if v.state is State.READY]
+            table.add(entry_of(version, self._notes.get(key, ""), served), version.served)
         self._plane.set_table(table)
 
-    async def load_all(self) -> None:
-        """Load every version; one that cannot be loaded is unavailable with its reason."""
-        self.publish()
-        if self._workers.memory_bytes:
+    async def load_all(self, names: frozenset[str] | None = None) -> None:
+        """Load all models, or those named; what cannot be loaded has its reason."""
+        if self._common.workers.memory_bytes and self._watch is None:
             self._watch = asyncio.create_task(self._watch_memory())
-        gate = asyncio.Semaphore(LOADS_AT_ONCE)
-
-        async def load(version: Version) -> None:
-            async with gate:
-                await version.start(self._request(version))
-
-        await asyncio.gather(*(load(version) for version in self.versions))
+        found = await asyncio.to_thread(self._repository.find)
+        wanted = [s for s in found.sources if names is None or s.name in names]
+        self._note_broken(b for b in found.broken if names is None or b.name in names)
+        if names is not None:
+            known = known_names(found)
+            self._notes |= {(name, ""): NOT_LOADED for name in known - names}
+            self._notes |= {
+                (name, ""): "it is not in the repository" for name in names - known
+            }
+        await asyncio.gather(*(self._open(source) for source in wanted))
+        self.opened = True
         self.publish()
+
+    async def load(
+        self, name: str, version: str = "", settings: ModelSettings | None = None
+    ) -> None:
+        """Load a model, or load it again: new and changed versions come, unwanted ones go.
+
+        With `version` only that one is touched. Raises ModelError with the reasons when
+        the repository has no such model or something of it could not be loaded; what was
+        served before then stays.
+        """
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            found = await asyncio.to_thread(self._repository.find_model, name, settings)
+            sources = [s for s in found.sources if version in ("", s.version)]
+            broken = [b for b in found.broken if version in ("", b.version)]
+            if not sources and not broken:
+                what = f"{name!r} version {version}" if version else repr(name)
+                raise ModelError(f"the repository has no model {what}")
+            self._note_broken(broken)
+            changed = [source for source in sources if not self._has(source)]
+            reasons = await asyncio.gather(*(self._open(source) for source in changed))
+            if not version and not broken:
+                kept = {source.version for source in sources}
+                self._remove(v for v in self._of(name) if v.source.version not in kept)
+            self.publish()
+            failed = [reason for reason in reasons if reason] + [b.reason for b in broken]
+            if failed:
+                raise ModelError("; ".join(failed))
+
+    async def unload(self, name: str, version: str = "") -> None:
+        """Take a model, or one version of it, out of service; what it has is finished.
+
+        Returns once no new request can reach it. Raises ModelError if it is not loaded.
+        """
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            going = [v for v in self._of(name) if version in ("", v.source.version)]
+            if not going:
+                what = f"{name!r} version {version}" if version else repr(name)
+                raise ModelError(f"model {what} is not loaded")
+            self._remove(going)
+            self.publish()
 
     def forgive(self, worker: int, text: str) -> None:
         """Hear that a worker was ended by one request, and by nothing else."""
-        any(version.forgive(worker, text) for version in self.versions)
+        any(version.forgive(worker, text) for version in self._all())
 
-    async def _watch_memory(self) -> None:
-        while True:
-            await asyncio.sleep(MEMORY_LOOK_S)
-            for version in self.versions:
-                version.end_the_greedy()
+    def note_retired(self, number: int) -> None:
+        """Hear that the data plane has finished all that a version had."""
+        any(version.note_retired(number) for version in self._retiring.values())
 
     async def close(self, timeout_s: float) -> None:
         """End all workers."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        await asyncio.gather(*(version.close(timeout_s) for version in self.versions))
+        versions = self._all()  # Those that retire, too: whatever of them is left.
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*(version.close(timeout_s) for version in versions))
         await self._zygotes.close()
 
-    def _request(self, version: Version) -> LoadRequest:
-        return LoadRequest(
-            name=version.label,
-            path=version.source.path,
-            max_batch_size=policy.requested_batch(self._batching.max_batch_size),
-            measured=self._batching.max_batch_size is None,
-            threads=self._workers.threads,
-            warmup=version.source.warmup,
-            cache_dir=self._cache_dir,
-            timeout_s=self._workers.load_timeout_s,
-            limits=Limits(self._workers.memory_bytes, self._workers.cpus),
+    def _all(self) -> list[Version]:
+        return [*self._current.values(), *self._retiring.values()]
+
+    def _of(self, name: str) -> list[Version]:
+        return [version for key, version in self._current.items() if key[0] == name]
+
+    def _has(self, source: ModelSource) -> bool:
+        """Tell whether exactly this, as it lies on disk now, is being served."""
+        current = self._current.get((source.name, source.version))
+        return (
+            current is not None
+            and current.state is State.READY
+            and source.fingerprint is not None
+            and current.source == source
         )
+
+    def _note_broken(self, broken: Iterable[Broken]) -> None:
+        for one in broken:
+            what = " version ".join(filter(None, (one.name, one.version)))
+            logger.error("%s cannot be served: %s", what, one.reason)
+            self._notes[one.name, one.version] = one.reason
+
+    async def _open(self, source: ModelSource) -> str:
+        """Load one version and let it take its place; returns why it could not, or nothing.
+
+        Where another version of the same number serves, it stays until the new one can.
+        """
+        key = (source.name, source.version)
+        batching = batching_of(source.settings, self._common.batching)
+        workers = workers_of(source.settings, self._common.workers)
+        version = Version(
+            source, batching, workers, self._plane, self._zygotes, self.publish
+        )
+        for note in source.settings.notes:
+            logger.warning("%s: %s", version.label, note)
+        before = self._current.get(key)
+        if before is None or before.state is not State.READY:
+            self._replace(key, version)
+        request = load_request(source, batching, workers, self._common.cache_dir)
+        async with self._gate:
+            await version.start(request)
+        if version.state is State.READY:
+            self._notes.pop(key, None)
+            self._notes.pop((source.name, ""), None)
+            self._replace(key, version)
+            return ""
+        if self._current.get(key) is not version:
+            self._notes[key] = f"could not be loaded again: {version.reason}"
+            self._retire(version)
+        return f"{version.label}: {version.reason}"
+
+    def _replace(self, key: Key, version: Version) -> None:
+        """Name a version in the table; the one it replaces retires."""
+        before = self._current.get(key)
+        self._current[key] = version
+        self.publish()
+        if before is not None and before is not version:
+            self._retire(before)
+
+    def _remove(self, going: Iterable[Version]) -> None:
+        for version in list(going):
+            key = (version.source.name, version.source.version)
+            del self._current[key]
+            self._notes[key] = UNLOADED
+            self.publish()
+            self._retire(version)
+
+    def _retire(self, version: Version) -> None:
+        """Have a version that no table names finish and go, while others serve."""
+
+        async def retire() -> None:
+            try:
+                await version.retire(RETIRE_S)
+            except LeeboardError:
+                logger.exception("%s could not be ended in order", version.label)
+
+        task = asyncio.get_running_loop().create_task(retire())
+        self._retiring[task] = version
+        task.add_done_callback(lambda done: self._retiring.pop(done, None))
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(MEMORY_LOOK_S)
+            for version in self._all():
+                version.end_the_greedy()
+
+
+def known_names(found: Found) -> set[str]:
+    """Return the names of all models that were found, broken ones included."""
+    return {s.name for s in found.sources} | {b.name for b in found.broken}
+
+
+def _in_order(key: Key) -> tuple[str, int, str]:
+    name, version = key
+    return name, len(version), version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.backends.load_check import LoadReport
+from runtime.backends.report import LoadReport
 
 DEFAULT_BATCH = 64
 """Rows of a batch where a model does not say and nobody chose."""
@@ -23,16 +23,21 @@ def requested_batch(chosen: int | None) -> int:
 
 
 def batch_size(chosen: int | None, report: LoadReport) -> int:
-    """Return the batch size to serve with: 0 unless the load check proved batching."""
-    return requested_batch(chosen) if report.batchable else 0
+    """Return the batch size to serve with: 0 unless the gate proved batching."""
+    if not report.batchable:
+        return 0
+    return min(requested_batch(chosen), report.max_rows or requested_batch(chosen))
 
 
-def close_rows(chosen: int | None, report: LoadReport) -> int:
+def close_rows(chosen: int | None, report: LoadReport, preferred: int | None = None) -> int:
     """Return the rows at which a batch is closed: the measured best, or a person's choice.
 
-    A request may have more rows than that, up to the batch size; it then runs alone.
+    `preferred` is that choice where it is not the batch size. A request may have more rows
+    than that, up to the batch size; it then runs alone.
     """
     size = batch_size(chosen, report)
+    if preferred:
+        return min(preferred, size)
     measured = chosen is None and report.best_rows > 0
     return min(report.best_rows, size) if measured else size
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from runtime.backends import framework_of
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
 from runtime.models import policy
-from runtime.models.describe import BatchConfig, Description, describe, row_dims
+from runtime.models.describe import BatchConfig, Description, describe
 from runtime.models.lifecycle import Event, State, advance
+from runtime.models.queueing import queue_options
 from runtime.models.repository import ModelSource
 from runtime.native.served import Served, WorkerLink
 from runtime.native.server import Server as Plane
@@ -24,22 +26,6 @@ from runtime.workers.process import Loaded, LoadRequest, WorkerProcess
 from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueOptions:
-    """What the native queue of a version is made from."""
-
-    model: str
-    version: str
-    max_batch_size: int
-    close_rows: int
-    max_queue_delay_us: int
-    max_queue_size: int
-    batch_timeout_s: float
-    input_bytes: int
-    inputs: list[tuple[str, str, tuple[int, ...]]]
-    outputs: list[tuple[str, str, tuple[int, ...]]]
 
 
 @dataclass
@@ -83,6 +69,7 @@ class Version:
         self._zygotes = zygotes
         self._on_change = on_change
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retired = asyncio.Event()
         label = f"{source.name}/{source.version}"
         self.instances = [Instance(f"{label}#{i}") for i in range(workers.instances)]
 
@@ -131,6 +118,33 @@ class Version:
                 logger.error("%s holds %d bytes and is ended", instance.name, used)
                 self._plane.end_worker_for_memory(instance.worker)
 
+    async def retire(self, timeout_s: float) -> None:
+        """Finish what came before, then end all workers and free all memory.
+
+        Called once no table names this version any more. Whatever is not finished in time
+        is answered UNAVAILABLE.
+        """
+        self._report(Event.RETIRED, "it is being unloaded")
+        if self.served is not None:
+            self._plane.retire(self.served)
+            try:
+                await asyncio.wait_for(self._retired.wait(), timeout_s)
+            except TimeoutError:
+                logger.warning("%s was not finished after %g s", self.label, timeout_s)
+                self._plane.fail_waiting(self.served, f"{self.label} is unloaded")
+            for instance in self.instances:
+                if instance.serving:
+                    self._plane.remove_worker(instance.worker)
+        await self.close(timeout_s)
+        self.served = None
+
+    def note_retired(self, number: int) -> bool:
+        """Hear that the data plane has finished a version; False if it was not this one."""
+        if self.served is None or self.served.id != number:
+            return False
+        self._retired.set()
+        return True
+
     @property
     def label(self) -> str:
         """The version's name for people."""
@@ -157,20 +171,23 @@ class Version:
                 raise result
 
     async def close(self, timeout_s: float) -> None:
-        """End all workers; nothing is restarted afterwards."""
-        if self.state is State.GONE:
-            return
-        self._report(Event.CLOSED, "the server is stopping")
+        """End all workers; nothing is restarted afterwards. May be called again."""
+        if self.state is not State.GONE:
+            self._report(Event.CLOSED, "the server is stopping")
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         processes = [i.process for i in self.instances if i.process is not None]
         await asyncio.gather(*(process.close(timeout_s) for process in processes))
+        for instance in self.instances:
+            instance.process = None
 
     async def _fill(self, instance: Instance) -> None:
         """Start one worker, load it, attach it, and hand it to the data plane."""
         began = time.monotonic()
-        started = await self._zygotes.start(instance.name, framework_of(self.source.path))
+        interpreter = self.source.settings.interpreter
+        framework = framework_of(self.source.path)
+        started = await self._zygotes.start(instance.name, framework, interpreter)
         process = WorkerProcess(
             instance.name, started, lambda _, how: self._lost(instance, how)
         )
@@ -211,40 +228,34 @@ class Version:
                     f"{self.label}: the file's inputs or outputs are not those that were "
                     "first loaded; publish it as a new version"
                 )
-            if self.max_batch_size > 0 and not loaded.report.batchable:
-                raise ModelError(
-                    f"{self.label}: the file was first loaded as a model that batches, and "
-                    "its rows now depend on each other; publish it as a new version"
-                )
             return self.served
         batching = self._batching
         size = policy.batch_size(batching.max_batch_size, loaded.report)
-        rows = policy.close_rows(batching.max_batch_size, loaded.report)
+        chosen = self.source.settings.close_rows
+        rows = policy.close_rows(batching.max_batch_size, loaded.report, chosen)
         signature = loaded.signature
         served = Served(
-            QueueOptions(
-                self.source.name,
-                self.source.version,
-                size,
-                rows,
-                batching.max_queue_delay_us,
-                batching.max_queue_size,
-                batching.batch_timeout_s,
-                self._workers.input_bytes,
-                [(s.name, s.datatype, row_dims(s, size > 0)) for s in signature.inputs],
-                [(s.name, s.datatype, row_dims(s, size > 0)) for s in signature.outputs],
+            queue_options(
+                self.source, signature, (size, rows), batching, self._workers.input_bytes
             )
         )
         self.description = describe(
             self.source.name,
             self.source.version,
             signature,
-            BatchConfig(size, rows, batching.max_queue_delay_us, len(self.instances)),
+            BatchConfig(
+                size,
+                rows,
+                batching.max_queue_delay_us,
+                len(self.instances),
+                json.dumps(asdict(loaded.report)),
+            ),
         )
         self.served, self.loaded = served, loaded
         self.max_batch_size, self.close_rows = size, rows
-        # Workers that come later only have to show that they can.
-        self._load = replace(self._load, measured=False)
+        # Workers that come later only have to show that they can, with the same file.
+        plan = replace(self._load.plan, thorough=False, digest=loaded.report.digest)
+        self._load = replace(self._load, plan=plan)
         self._plane.add_served(served)
         return served
 
@@ -255,7 +266,7 @@ class Version:
         before = self.state
         self.state = advance(self.label, self.state, event)
         self.reason = reason
-        if self.state is State.UNAVAILABLE and self.served is not None:
+        if event is Event.BROKE and self.served is not None:
             self._plane.fail_waiting(self.served, f"{self.label} is unavailable: {reason}")
         if before is not self.state:
             if self.state is State.UNAVAILABLE:

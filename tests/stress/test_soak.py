@@ -1,7 +1,8 @@
-"""Minutes of mixed traffic with workers killed in between: `make soak`.
+"""Minutes of mixed traffic with workers killed and models loaded in between: `make soak`.
 
-Small and large rows, several shapes, clients that come and go, requests given up half-way.
-Nothing may be wrong, nothing may fail, and what the front end holds must not grow.
+Small and large rows, several shapes, clients that come and go, requests given up half-way,
+another model that is loaded and unloaded, the served one loaded again. Nothing may be
+wrong, nothing may fail, and what the front end holds must not grow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
+from runtime.errors import LeeboardError
+from runtime.listing import load_model, unload_model
 from runtime.testing import models
 from runtime.testing.flatness import Flatness
 from runtime.testing.running import RunningServer
@@ -70,10 +73,37 @@ def ask_once(url: str) -> float:
 
 
 def identity_arguments(folder: Path) -> tuple[str, ...]:
-    """Return what serves an identity of any width with two workers."""
-    path = models.save_identity(folder / "width.onnx", "FP32", ["N", "W"])
-    np.savez(folder / "inputs.npz", x=np.ones((1, 5), np.float32))
-    return (str(path), "--warmup", str(folder / "inputs.npz"), "--instances", "2")
+    """Return what serves an identity of any width with two workers, and a guest."""
+    models.save_identity(folder / "width" / "1" / "model.onnx", "FP32", ["N", "W"])
+    np.savez(folder / "width" / "1" / "warmup.npz", x=np.ones((1, 5), np.float32))
+    models.save_mlp(folder / "guest" / "1" / "model.onnx")
+    explicit = ("--model-control-mode", "explicit", "--load-model", "width")
+    return (str(folder), *explicit, "--instances", "2")
+
+
+class Control(threading.Thread):
+    """Loads and unloads the guest, and loads the served model again under new files."""
+
+    def __init__(self, url: str, file: Path, until: float) -> None:
+        super().__init__()
+        self._url, self._file, self._until = url, file, until
+        self.rounds = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        pause = threading.Event()
+        while time.monotonic() < self._until:
+            try:
+                load_model(self._url, "guest")
+                unload_model(self._url, "guest")
+                os.utime(self._file)
+                load_model(self._url, "width")
+            except LeeboardError as error:
+                # A worker that is killed while it loads is a load that failed.
+                if "ended while" not in str(error):
+                    self.failures.append(str(error))
+            self.rounds += 1
+            pause.wait(2.0)
 
 
 @pytest.mark.soak
@@ -84,8 +114,10 @@ def test_long_mixed_traffic_with_kills_loses_nothing_and_holds_nothing(
         began = time.monotonic()
         until = began + soak_seconds
         clients = [Traffic(server.grpc, seed, until) for seed in range(4)]
-        for client in clients:
-            client.start()
+        file = tmp_path / "width" / "1" / "model.onnx"
+        control = Control(server.grpc, file, until)
+        for thread in (*clients, control):
+            thread.start()
         pause, chance, flatness = threading.Event(), random.Random(0), Flatness()
         kills = 0
         while time.monotonic() < until:
@@ -94,8 +126,10 @@ def test_long_mixed_traffic_with_kills_loses_nothing_and_holds_nothing(
                 os.kill(chance.choice([*pids, *server.zygote_pids()]), signal.SIGKILL)
                 kills += 1
             flatness.look(server, time.monotonic() - began, ask_once(server.grpc))
-        for client in clients:
-            client.join(120)
+        for thread in (*clients, control):
+            thread.join(120)
+        assert control.failures == []
+        assert control.rounds > 0
         assert [failure for client in clients for failure in client.failures] == []
         assert kills > 0
         assert min(client.answers for client in clients) > 0

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from runtime import __version__
 from runtime.app import App
 from runtime.backends.base import Signature
-from runtime.backends.load_check import LoadReport
+from runtime.backends.report import LoadReport
 from runtime.cli import app, main, show_table
 from runtime.errors import ConfigError
 from runtime.models.lifecycle import State

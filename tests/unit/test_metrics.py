@@ -23,7 +23,7 @@ from runtime.metrics import (
     server_families,
     version_families,
 )
-from runtime.models.version import QueueOptions
+from runtime.models.queueing import QueueOptions
 from runtime.native.served import Served, latency_bounds_ns, row_bounds
 from runtime.native.server import Server
 from runtime.testing.inline import InlineOptions

@@ -66,9 +66,11 @@ class FakeServer:
             **answers,
         }
         self.asked: list[Options] = []
+        self.messages: list[bytes] = []
 
     def call(self, options: Options, message: bytes) -> tuple[int, str, bytes]:
         self.asked.append(options)
+        self.messages.append(message)
         answer = self.answers.get(options.method.rpartition("/")[2], (UNIMPLEMENTED, "no"))
         if isinstance(answer, ServerError):
             raise answer

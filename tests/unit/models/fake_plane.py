@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from runtime.native.served import Served, WorkerLink
@@ -17,6 +18,9 @@ class FakePlane:
         self.links: list[WorkerLink] = []
         self.failed: list[str] = []
         self.greedy: list[int] = []
+        self.removed: list[int] = []
+        self.retired: list[int] = []
+        self.on_retired: Callable[[int], object] = lambda _: None
 
     def as_plane(self) -> Server:
         """Return this object as the class that it stands for."""
@@ -32,6 +36,16 @@ class FakePlane:
         assert served in self.served
         self.links.append(link)
         return len(self.links)
+
+    def remove_worker(self, worker: int) -> None:
+        self.removed.append(worker)
+
+    def retire(self, served: Served) -> None:
+        """Nothing was queued or running, so that all is finished at once."""
+        assert served in self.served
+        self.served.remove(served)
+        self.retired.append(served.id)
+        self.on_retired(served.id)
 
     def end_worker_for_memory(self, worker: int) -> None:
         self.greedy.append(worker)

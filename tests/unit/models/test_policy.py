@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.backends.load_check import LoadReport
+from runtime.backends.report import LoadReport
 from runtime.models.policy import (
     CRASH_LOOP,
     DEFAULT_BATCH,

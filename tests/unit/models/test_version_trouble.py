@@ -31,12 +31,12 @@ def test_workers_that_keep_ending_are_called_a_crash_loop_until_one_serves(
     bench.run(
         "well",
         bench.note_trouble,
-        bench.rewrite("exit 3"),
+        bench.tell("exit 3"),
         bench.kill,
         bench.until("three ends", lambda: instance.failures >= policy.CRASH_LOOP),
         bench.note_trouble,
         count,
-        bench.rewrite("well"),
+        bench.tell("well"),
         bench.serve(2),
         bench.until("it stays", lambda: instance.failures == 0),
         bench.note_trouble,
@@ -46,7 +46,7 @@ def test_workers_that_keep_ending_are_called_a_crash_loop_until_one_serves(
     assert after == ""
     assert before == ""
     assert during.startswith("crash loop: odd/1#0 ended ")
-    assert during.endswith("the worker ended while loading the model")
+    assert during.endswith("the worker ended while loading the model (step open)")
     assert counts == [1, 0]
     assert bench.version.restarts == 1
 
@@ -63,11 +63,11 @@ def test_a_version_whose_workers_all_keep_ending_is_unavailable(
 
     bench.run(
         "well",
-        bench.rewrite("exit 3"),
+        bench.tell("exit 3"),
         bench.kill,
         bench.becomes(State.UNAVAILABLE),
         note,
-        bench.rewrite("well"),
+        bench.tell("well"),
         bench.becomes(State.READY),
     )
     assert "the worker ended while loading the model" in reasons[0]

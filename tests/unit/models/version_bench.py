@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from runtime.backends.plan import LoadPlan
 from runtime.config import Batching, Workers
 from runtime.models import policy
 from runtime.models.lifecycle import State
@@ -22,7 +23,7 @@ Deed = Callable[[], Awaitable[None]]
 
 
 class Bench:
-    """A version of an `.odd` model, whose file a test rewrites as it likes."""
+    """A version of an `.odd` model, which does what a test tells it."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Bench:
         self.path.write_text(text)
 
         async def life() -> None:
-            load = LoadRequest("odd", self.path, self._proven)
+            load = LoadRequest("odd", LoadPlan(self.path, max_batch_size=self._proven))
             await self.version.start(load)
             try:
                 for deed in deeds:
@@ -70,9 +71,11 @@ class Bench:
         assert process is not None
         return process
 
-    def rewrite(self, text: str) -> Deed:
+    def tell(self, text: str) -> Deed:
+        """Have the workers that start from now on do something else."""
+
         async def deed() -> None:
-            self.path.write_text(text)
+            self.path.with_suffix(".told").write_text(text)
 
         return deed
 
