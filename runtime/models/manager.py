@@ -183,7 +183,7 @@ class ModelManager:
             self._note_broken(broken)
             changed = [source for source in sources if not self._has(source)]
             reasons = await asyncio.gather(*(self._open(source) for source in changed))
-            if not version and not broken:
+            if not version and not broken and not any(reasons):
                 kept = {source.version for source in sources}
                 self._remove(v for v in self._of(name) if v.source.version not in kept)
             self.publish()

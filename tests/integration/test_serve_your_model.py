@@ -98,14 +98,14 @@ def run_scripts(folder: Path, *sections: str) -> None:
     run(folder, RUN_ALL, *map(str, paths))
 
 
-def leeboard(server: RunningServer, *arguments: str) -> str:
-    """Run the command and return what it printed."""
+def leeboard(server: RunningServer, *arguments: str, status: int = 0) -> str:
+    """Run the command, which must end with this status, and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "runtime.cli", *arguments, "--url", server.grpc],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,19 @@ def test_a_renamed_folder_is_the_next_version(server: RunningServer, folder: Pat
     assert (
         run(folder, (CLIENT + question.text).replace(ADDRESS, server.grpc)) == answer.text
     )
+
+
+def test_a_version_that_fails_leaves_the_one_before_it_serving(
+    server: RunningServer, folder: Path
+) -> None:
+    ((question, answer),) = [(q, a) for q, a in ANSWERED if q.section.startswith("Torch")]
+    broken = folder / "models" / "cosine" / "2" / "model.pt"
+    broken.parent.mkdir()
+    broken.write_bytes(b"not a model")
+    said = leeboard(server, "models", "load", "cosine", status=1)
+    assert "cosine version 2" in " ".join(said.split())
+    source = (CLIENT + question.text).replace(ADDRESS, server.grpc)
+    assert run(folder, source) == answer.text
 
 
 def test_known_answers_are_a_step_of_the_load(server: RunningServer, folder: Path) -> None:
