@@ -123,12 +123,14 @@ def why_not_batchable(
 ) -> str:
     """Return why rows of this model may not be joined; empty when they may.
 
-    Of six rows, the first three are a batch; the others replace a row's neighbours.
+    Of six rows, the first three are a batch; the others replace a row's neighbours. Then
+    the three change places.
     """
     try:
         base = run_once(backend, cut(arrays, 0, 1, 2), 3)
         outer_changed = run_once(backend, cut(arrays, 3, 1, 5), 3)
         inner_changed = run_once(backend, cut(arrays, 0, 4, 2), 3)
+        moved = run_once(backend, cut(arrays, 1, 2, 0), 3)
     except ModelError as error:
         return f"a batch of 3 failed where one row did not: {error}"
     how = first_difference(
@@ -136,6 +138,9 @@ def why_not_batchable(
     ) or first_difference(backend, base, inner_changed, [(0, 0), (2, 2)], allowed)
     if how:
         return f"{how} when other rows of its batch change"
+    places = [(1, 0), (2, 1), (0, 2)]
+    if how := first_difference(backend, base, moved, places, allowed):
+        return f"{how} when it stands elsewhere in its batch"
     try:
         alone = run_once(backend, cut(arrays, 1), 1)
     except ModelError as error:

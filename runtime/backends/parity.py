@@ -56,8 +56,8 @@ def refuse_unsteady(
     if not how_answers_differ(backend, first, again, allowed):
         raise ModelError(f"{how}: the model leaves a part of it unwritten; fill it")
     raise ModelError(
-        f"{how} when the same input is run again; if the model is random on purpose, say "
-        "so with a tolerance of .inf for the output's datatype"
+        f"{how} when the same input is run again: a model must not remember its requests; "
+        "if it is random on purpose, say so with a tolerance of .inf for the datatype"
     )
 
 

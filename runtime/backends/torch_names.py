@@ -75,10 +75,17 @@ def merged(role: str, declared: TensorSpec, own: TensorSpec) -> TensorSpec:
 def all_declared(
     role: str, declared: Sequence[TensorSpec], own: Sequence[TensorSpec]
 ) -> tuple[TensorSpec, ...]:
-    """Return the file's tensors under their declared names; all or none are declared."""
+    """Return the file's tensors under their declared names; all or none are declared.
+
+    Outputs, whose names in a file mean nothing, may be given others, in their order.
+    """
     if not declared:
         return tuple(own)
     names = [spec.name for spec in own]
+    is_renamed = role == "output" and len(declared) == len(own)
+    if is_renamed and all(place_of(spec.name, names) is None for spec in declared):
+        pairs = zip(declared, own, strict=True)
+        return tuple(merged(role, named, spec) for named, spec in pairs)
     where = dict(zip(places(role, declared, names), declared, strict=True))
     missing = [name for place, name in enumerate(names) if place not in where]
     if missing:

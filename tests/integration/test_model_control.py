@@ -138,7 +138,7 @@ def test_a_config_in_the_call_takes_the_place_of_the_models(
         config = client.get_model_config("b").config
         assert config.max_batch_size == 3
         with pytest.raises(InferenceServerException, match="INVALID_ARGUMENT"):
-            client.load_model("b", config='{"nmae": "b"}')
+            client.load_model("b", config='{"nickname": "b"}')
         upload = {"file:1/model.onnx": b"..."}
         with pytest.raises(InferenceServerException, match="files cannot be uploaded"):
             client.load_model("b", config='{"name": "b"}', files=upload)

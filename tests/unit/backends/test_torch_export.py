@@ -84,6 +84,19 @@ def test_declared_names_stand_for_the_files_and_narrow_its_shapes(two: Path) -> 
     assert answers["OUTPUT__1"][0, 0] == 3.0
 
 
+def test_outputs_may_be_named_in_their_order(two: Path) -> None:
+    options = LoadOptions(
+        outputs=(
+            TensorSpec("total", "FP32", (FREE,)),
+            TensorSpec("scaled", "FP32", (FREE, FREE)),
+        )
+    )
+    backend = loaded(export_backend, two, options)
+    assert [s.name for s in backend.signature().outputs] == ["total", "scaled"]
+    ones = np.ones((3, 8), np.float32)
+    assert ask(backend, ids=ones * 2, mask=ones)["total"].tolist() == [16.0] * 3
+
+
 IDS = TensorSpec("ids", "FP32", (FREE, FREE))
 
 

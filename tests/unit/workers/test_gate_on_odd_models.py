@@ -126,3 +126,18 @@ def test_larger_batches_than_the_file_takes_are_refused(
     with pytest.raises(ModelError, match=r"^signature: max_batch_size is 64, .* takes 5 "):
         led(FakeBackend(narrow(5)), 64, must_batch=True)
     assert led(FakeBackend(narrow(5)), 5, must_batch=True).max_rows == 5
+
+
+class Counting(FakeBackend):
+    """Adds to each row its place in the batch."""
+
+    def run(self, inputs: Inputs, outputs: Outputs) -> None:
+        x = inputs["x"]
+        places = np.arange(len(x), dtype=np.float32)
+        outputs.write("y", x * 2 + places[:, None])
+
+
+def test_a_row_must_not_know_its_place(led: Callable[..., LoadReport]) -> None:
+    report = led(Counting(), 8)
+    assert not report.batchable
+    assert "when it stands elsewhere in its batch" in report.notes[0]
