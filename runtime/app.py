@@ -190,7 +190,8 @@ class App:
 
     async def _load(self) -> bool:
         """Load all models; False when there is nothing to serve or --strict forbids it."""
-        self._poller.acted.update(self._folder.fingerprints())
+        if self.config.repository.mode == "poll":
+            self._poller.acted.update(self._folder.fingerprints())
         loading = asyncio.create_task(self.manager.load_all(self._names()))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)

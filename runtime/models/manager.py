@@ -160,7 +160,10 @@ class ModelManager:
             self._notes |= {
                 (name, ""): "it is not in the repository" for name in names - known
             }
-        await asyncio.gather(*(self._open(source) for source in wanted))
+        by_name: dict[str, list[ModelSource]] = {}
+        for source in wanted:
+            by_name.setdefault(source.name, []).append(source)
+        await asyncio.gather(*(self._open_all(*item) for item in by_name.items()))
         self.opened = True
         self.publish()
 
@@ -173,13 +176,14 @@ class ModelManager:
         the repository has no such model or something of it could not be loaded; what was
         served before then stays.
         """
-        async with self._turns.setdefault(name, asyncio.Lock()):
+        async with self._turn(name):
             found = await asyncio.to_thread(self._repository.find_model, name, settings)
             sources = [s for s in found.sources if version in ("", s.version)]
             broken = [b for b in found.broken if version in ("", b.version)]
             if not sources and not broken:
                 what = f"{name!r} version {version}" if version else repr(name)
                 raise ModelError(f"the repository has no model {what}")
+            self._forget_stale(name, {(b.name, b.version) for b in broken})
             self._note_broken(broken)
             changed = [source for source in sources if not self._has(source)]
             reasons = await asyncio.gather(*(self._open(source) for source in changed))
@@ -196,7 +200,7 @@ class ModelManager:
 
         Returns once no new request can reach it. Raises ModelError if it is not loaded.
         """
-        async with self._turns.setdefault(name, asyncio.Lock()):
+        async with self._turn(name):
             going = [v for v in self._of(name) if version in ("", v.source.version)]
             if not going:
                 what = f"{name!r} version {version}" if version else repr(name)
@@ -230,6 +234,14 @@ class ModelManager:
     def _of(self, name: str) -> list[Version]:
         return [version for key, version in self._current.items() if key[0] == name]
 
+    def _turn(self, name: str) -> asyncio.Lock:
+        """Return the lock of a model, of which one thing is changed at a time."""
+        return self._turns.setdefault(name, asyncio.Lock())
+
+    async def _open_all(self, name: str, sources: Iterable[ModelSource]) -> None:
+        async with self._turn(name):
+            await asyncio.gather(*(self._open(source) for source in sources))
+
     def _has(self, source: ModelSource) -> bool:
         """Tell whether exactly this, as it lies on disk now, is being served."""
         current = self._current.get((source.name, source.version))
@@ -239,6 +251,13 @@ class ModelManager:
             and source.fingerprint is not None
             and current.source == source
         )
+
+    def _forget_stale(self, name: str, broken: set[Key]) -> None:
+        """Drop what was said of a model's files and is not true any more."""
+        for key, note in list(self._notes.items()):
+            is_served = key in self._current
+            if key[0] == name and not is_served and note != UNLOADED and key not in broken:
+                del self._notes[key]
 
     def _note_broken(self, broken: Iterable[Broken]) -> None:
         for one in broken:

@@ -300,6 +300,10 @@ def test_what_is_broken_on_disk_is_told_and_hides_nothing(folder: Path) -> None:
         assert bench.manager.broken == ["b: leeboard.yaml: instanecs: unknown key"]
         with pytest.raises(ModelError, match="instanecs"):
             await bench.manager.load("b")
+        bench.shelf.broken.clear()
+        bench.shelf.put("b", "well", "2")
+        await bench.manager.load("b")
+        assert bench.manager.broken == []
 
     bench.run(look)
 
