@@ -16,6 +16,7 @@ import numpy as np
 
 from runtime.backends.base import (
     FREE,
+    UNSTATED,
     Array,
     Backend,
     Inputs,
@@ -47,15 +48,16 @@ def whole(dims: Shape | None, batched: bool) -> Shape | None:
 
 
 def as_model_specs(tensors: Sequence[Declared], batched: bool) -> tuple[TensorSpec, ...]:
-    """Return declarations as a backend takes them: with the shapes that the model sees.
-
-    Those that leave their shape to the file are left out.
-    """
+    """Return declarations as a backend takes them: with the shapes that the model sees."""
     shapes = ((tensor, model_shape(tensor, batched)) for tensor in tensors)
     return tuple(
-        TensorSpec(tensor.name, tensor.datatype, shape, tensor.optional)
+        TensorSpec(
+            tensor.name,
+            tensor.datatype,
+            UNSTATED if shape is None else shape,
+            tensor.optional,
+        )
         for tensor, shape in shapes
-        if shape is not None
     )
 
 

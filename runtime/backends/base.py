@@ -20,6 +20,9 @@ Array = npt.NDArray[Any]
 FREE = -1
 """A dimension whose size the model leaves to the request."""
 
+UNSTATED = (-2,)
+"""The shape of a declared tensor whose dims are left to the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -56,7 +59,8 @@ class LoadOptions:
     """How to load a model: threads of one instance, and the cache for prepared files.
 
     `inputs` and `outputs` are what a person declared, for formats that do not say it
-    themselves; empty where nobody did. `extra` are the backend's own options: it refuses
+    themselves; empty where nobody did. What is left to the file has an `UNSTATED` shape
+    and an empty datatype. `extra` are the backend's own options: it refuses
     those that it does not know.
     """
 

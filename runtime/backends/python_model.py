@@ -76,7 +76,7 @@ class PythonBackend:
         refuse_device(options)
         source = read_once(path, MOST_SOURCE_BYTES)
         try:
-            refuse_undeclared("a Python class", [*options.inputs] and [*options.outputs])
+            refuse_undeclared("a Python class", options)
             self._copies = choice(options, COPY, (OFF, ON)) == ON
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error

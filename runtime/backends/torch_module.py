@@ -47,7 +47,7 @@ def module_backend() -> TorchBackend:
 def open_module(path: Path, options: LoadOptions, precision: Precision) -> Opened:
     """Make the module, give it the file's weights, and match its arguments."""
     weights = read_weights(path)
-    refuse_undeclared("a module", [*options.inputs] and [*options.outputs])
+    refuse_undeclared("a module", options)
     factory = factory_of(path, options)
     module = made_by(factory, options)
     fill(module, weights)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from runtime.backends.base import FREE, TensorSpec
+from runtime.backends.base import FREE, UNSTATED, LoadOptions, TensorSpec
 from runtime.errors import ModelError
 
 ORDINAL = re.compile(r".+__(\d+)")
@@ -60,7 +60,8 @@ def ordered(role: str, declared: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]
 
 def merged(role: str, declared: TensorSpec, own: TensorSpec) -> TensorSpec:
     """Return one tensor as declared and as the file has it; raises where they differ."""
-    own_shape, shape = own.shape, declared.shape
+    own_shape = own.shape
+    shape = own_shape if declared.shape == UNSTATED else declared.shape
     pairs = list(zip_longest(shape, own_shape))
     fits = all(a == b or (FREE in (a, b) and None not in (a, b)) for a, b in pairs)
     if not fits or declared.datatype not in ("", own.datatype):
@@ -99,9 +100,11 @@ def may_batch(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bo
     return bool(inputs) and all(spec.shape[:1] == (FREE,) for spec in every)
 
 
-def refuse_undeclared(what: str, declared: Sequence[object]) -> None:
+def refuse_undeclared(what: str, options: LoadOptions) -> None:
     """Raise ModelError when nobody declared what a format does not say."""
-    if not declared:
+    every = (*options.inputs, *options.outputs)
+    is_stated = all(spec.datatype and spec.shape != UNSTATED for spec in every)
+    if not (options.inputs and options.outputs and is_stated):
         raise ModelError(
             f"{what} does not say which tensors it takes and gives; declare its inputs and "
             "outputs (name, datatype, dims) in leeboard.yaml or config.pbtxt"

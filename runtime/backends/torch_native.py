@@ -30,7 +30,7 @@ def open_package(
         raise ModelError(
             "compiled code cannot change its dtype or memory format; compile it so"
         )
-    refuse_undeclared("compiled code", [*options.inputs] and [*options.outputs])
+    refuse_undeclared("compiled code", options)
     inputs = ordered("input", options.inputs)
     outputs = ordered("output", options.outputs)
     for spec in inputs:

@@ -52,7 +52,7 @@ def open_script(path: Path, options: LoadOptions, precision: Precision) -> Opene
             f"{path} is not a TorchScript file; a program of torch.export has the suffix "
             ".pt2, weights alone .safetensors"
         )
-    refuse_undeclared("TorchScript", [*options.inputs] and [*options.outputs])
+    refuse_undeclared("TorchScript", options)
     module = load_script(path, archive)
     logger.warning(
         "%s is TorchScript, which PyTorch has deprecated; export it with torch.export.save "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.backends.adapt import CopiedInputs, adapt
-from runtime.backends.base import FREE, Signature, TensorSpec
+from runtime.backends.adapt import CopiedInputs, adapt, as_model_specs
+from runtime.backends.base import FREE, UNSTATED, Signature, TensorSpec
 from runtime.backends.declared import Declared
 from runtime.backends.load_check import run_once
 from runtime.backends.memory import MemoryInputs
@@ -62,6 +62,13 @@ def test_an_input_that_is_not_declared_is_missed() -> None:
 def test_whole_shapes_without_a_free_first_dim_do_not_batch() -> None:
     inputs = (Declared("x", "FP32", (1,)), Declared("bias", "FP32", (1, 2)))
     assert not adapt(backend(), inputs, (), batched=False).signature().batchable
+
+
+def test_what_is_left_to_the_file_is_told_so() -> None:
+    declared = (Declared("sum", "", None), Declared("x", "FP32", (1,), reshape=()))
+    assert as_model_specs(declared, batched=True) == (
+        TensorSpec("sum", "", UNSTATED), TensorSpec("x", "FP32", (FREE,))
+    )  # fmt: skip
 
 
 def test_copies_are_made_once_a_batch() -> None:
