@@ -136,6 +136,7 @@ TEST_F(RetireTest, AReloadTakesOverUnderTheSameName) {
   server->AddWorker(fresh.served, std::move(link));
   server->SetTable(fresh.table);
   server->Retire(model.served);
+  client.Settle();  // The new table is in use.
   const std::int32_t after = client.Infer(AskRows("b"));
   client.Settle();
   ASSERT_TRUE(worker->Take(kPatienceMs));
@@ -171,6 +172,7 @@ TEST_F(RetireTest, RoundsLeaveNothing) {
     server->SetTable(fresh.table);
     {
       Loopback client(server->port());
+      client.Settle();
       const std::int32_t call = client.Infer(AskRows("abc"));
       client.Settle();
       ASSERT_TRUE(worker->Take(kPatienceMs));
