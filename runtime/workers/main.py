@@ -32,7 +32,7 @@ from runtime.workers.gate import Gate, Listener
 from runtime.workers.limits import Limits, keep_to, limits_from
 from runtime.workers.logs import LossyStream
 from runtime.workers.loop import BatchLoop
-from runtime.workers.priority import stepped_back
+from runtime.workers.priority import step_back_for_good, stepped_back
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,13 @@ def tell_step(talk: socket.socket, name: str) -> None:
     channel.send(talk, {"kind": "step", "name": name})
 
 
-def serve(talk: socket.socket, bind: Callable[[Limits], None]) -> int:
+def serve(
+    talk: socket.socket, bind: Callable[[Limits], None], retire: Callable[[], None]
+) -> int:
     """Go through the life of one worker; returns the exit status.
 
-    `bind` is told the process's limits before anything of the model's is touched.
+    `bind` is told the process's limits before anything of the model's is touched;
+    `retire` is called when nothing but the end is left.
     """
     first = channel.receive(talk)
     if first is None:
@@ -132,6 +135,7 @@ def serve(talk: socket.socket, bind: Callable[[Limits], None]) -> int:
     channel.send(talk, {"kind": "attached"})
     port.note_crashes()
     BatchLoop(port, backend, signature, message["batched"], faults).run(talk.fileno())
+    retire()
     backend.close()
     return 0
 
@@ -167,7 +171,7 @@ def begin(talk_fd: int, life: int) -> int:
         os.set_inheritable(fd, False)
     tie_to(life)
     try:
-        return serve(talk, keep_to)
+        return serve(talk, keep_to, step_back_for_good)
     except WorkerError as error:
         logger.error("worker ends: %s", error)
         return 1

@@ -1,21 +1,27 @@
 """A worker that loads steps back for those that serve, where it may step forward again.
 
-Loading computes as hard as it can for as long as it takes: at the same priority it takes
-its share of a busy processor from every model that answers. The kernel lets any process
-make itself less important, but only some take that back; the others load as they are.
+Loading computes as hard as it can for as long as it takes. At the same priority it takes
+its share of a busy processor, and a request that comes while it runs waits for the end of a
+time slice, some milliseconds. An idle task (SCHED_IDLE) is interrupted at once, but on
+machines that are never idle it would hardly get on: after `PATIENCE_S` a load is only a
+less important one. The kernel lets any process step back and only some return; the others
+load as they are.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PATIENCE_S = 20.0
 STEP = 10
 LOWEST = 19
 CAP_SYS_NICE = 1 << 23
+NO_PRIORITY = os.sched_param(0)
 
 
 def may_take_back(nice: int) -> bool:
@@ -29,17 +35,39 @@ def may_take_back(nice: int) -> bool:
     return False
 
 
+def set_all(policy: int, nice: int) -> None:
+    """Give every thread of this process a scheduling policy and a nice value."""
+    for task in map(int, os.listdir("/proc/self/task")):
+        with suppress(OSError):  # A thread that has just ended.
+            os.sched_setscheduler(task, policy, NO_PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, task, nice)
+
+
+def step_back_for_good() -> None:
+    """Do the rest whenever nobody else wants the processor: what is left is the end."""
+    set_all(os.SCHED_IDLE, os.getpriority(os.PRIO_PROCESS, 0))
+
+
 @contextmanager
-def stepped_back() -> Iterator[None]:
-    """Do something at a lower priority, threads that it starts included."""
+def stepped_back(patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Do something whenever nobody else wants the processor, threads of it included."""
+    policy = os.sched_getscheduler(0)
     nice = os.getpriority(os.PRIO_PROCESS, 0)
-    if not may_take_back(nice):
+    if policy != os.SCHED_OTHER or not may_take_back(nice):
         yield
         return
-    os.setpriority(os.PRIO_PROCESS, 0, min(nice + STEP, LOWEST))
+    is_over = threading.Event()
+
+    def lose_patience() -> None:
+        if not is_over.wait(patience_s):
+            set_all(policy, min(nice + STEP, LOWEST))
+
+    set_all(os.SCHED_IDLE, nice)
+    watch = threading.Thread(target=lose_patience, name="load-priority", daemon=True)
+    watch.start()
     try:
         yield
     finally:
-        for task in os.listdir("/proc/self/task"):
-            with suppress(OSError):  # A thread that has just ended.
-                os.setpriority(os.PRIO_PROCESS, int(task), nice)
+        is_over.set()
+        watch.join()
+        set_all(policy, nice)

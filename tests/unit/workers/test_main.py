@@ -32,6 +32,7 @@ class Front:
         self.talk, self.theirs = pair()
         self.limits: list[Limits] = []
         self.steps: list[str] = []
+        self.ends: list[bool] = []
 
     def say(self, message: Message, fds: list[int] | None = None) -> None:
         send(self.talk, message, fds)
@@ -40,7 +41,7 @@ class Front:
         """Hang up, let the worker live its life, and return its answers and status."""
         self.talk.shutdown(socket.SHUT_WR)
         with self.theirs:
-            status = serve(self.theirs, self.limits.append)
+            status = serve(self.theirs, self.limits.append, lambda: self.ends.append(True))
         answers = []
         while (received := receive(self.talk)) is not None:
             if received[0]["kind"] == "step":

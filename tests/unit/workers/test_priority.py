@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import resource
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from runtime.workers.priority import STEP, may_take_back
 
 STORY = """
-import os, threading
+import os, sys, threading
+from runtime.testing.waiting import wait_until
 from runtime.workers.priority import stepped_back
 
-def nices():
-    tasks = os.listdir("/proc/self/task")
-    return sorted({os.getpriority(os.PRIO_PROCESS, int(task)) for task in tasks})
+def ranks():
+    tasks = [int(task) for task in os.listdir("/proc/self/task")]
+    found = {(os.sched_getscheduler(t), os.getpriority(os.PRIO_PROCESS, t)) for t in tasks}
+    return sorted(found)
 
 stay = threading.Event()
-before = nices()
-with stepped_back():
-    during = os.getpriority(os.PRIO_PROCESS, 0)
+before = ranks()
+with stepped_back(float(sys.argv[1])):
     thread = threading.Thread(target=stay.wait)
     thread.start()
-print(before[0], during, *nices())
+    during = ranks()
+    if float(sys.argv[1]) == 0:
+        wait_until(lambda: ranks() != during or ranks()[0][0] == 0, "its patience ends")
+        during = ranks()
+print([before, during, ranks()])
 stay.set()
 """
 
+Ranks = list[tuple[int, int]]
 
-def told(prefix: tuple[str, ...] = ()) -> list[int]:
-    """Return the nice values before, during, and of all threads afterwards."""
-    done = subprocess.run(
-        [*prefix, sys.executable, "-c", STORY], check=True, capture_output=True, text=True
-    )
-    return [int(word) for word in done.stdout.split()]
+
+def told(patience_s: float, prefix: tuple[str, ...] = ()) -> tuple[Ranks, Ranks, Ranks]:
+    """Return policies and nice values of all threads before, during and after."""
+    command = [*prefix, sys.executable, "-c", STORY, str(patience_s)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, during, after = ast.literal_eval(done.stdout)
+    return before, during, after
 
 
 def test_a_worker_steps_back_only_where_it_can_return() -> None:
-    before, during, *after = told()
-    stepped = may_take_back(os.getpriority(os.PRIO_PROCESS, 0))
-    assert during == (min(before + STEP, 19) if stepped else before)
-    assert after == [before]
+    before, during, after = told(60)
+    ((policy, nice),) = before
+    steps = may_take_back(nice) and policy == os.SCHED_OTHER
+    assert during == ([(os.SCHED_IDLE, nice)] if steps else before)
+    assert after == before
+
+
+def test_a_load_that_does_not_get_on_is_only_less_important() -> None:
+    before, during, after = told(0)
+    ((policy, nice),) = before
+    steps = may_take_back(nice) and policy == os.SCHED_OTHER
+    assert during == ([(policy, min(nice + STEP, 19))] if steps else before)
+    assert after == before
 
 
 def test_it_never_asks_for_more_than_there_is() -> None:
-    before, during, *after = told(("nice", "-n", "15"))
-    assert during in (before, 19)
-    assert after == [before]
+    before, during, after = told(0, ("nice", "-n", "15"))
+    assert during in ([(os.SCHED_OTHER, 19)], before)
+    assert after == before
 
 
 def test_a_limit_that_allows_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda which: (25, 25))
     assert may_take_back(-5)
-    assert threading.active_count() >= 1
