@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.peers.bare import run_batches
 from runtime.backends import backend_for
 from runtime.backends.base import Array, Backend, LoadOptions
 from runtime.backends.datatypes import NUMPY_TYPES
-
-WARM_UP_RUNS = 3
 
 
 def open_backend(path: Path) -> Backend:
@@ -47,23 +45,6 @@ def inputs_of(backend: Backend, rows: int) -> dict[str, Array]:
             NUMPY_TYPES[spec.datatype]
         )
         for spec in backend.signature().inputs
-    }
-
-
-def run_batches(call: Callable[[], object], rows: int, seconds: float) -> dict[str, float]:
-    """Run batches of `rows` for about `seconds`; returns what was done in how long."""
-    for _ in range(WARM_UP_RUNS):
-        call()
-    batches = 0
-    cpu_began, began = time.process_time(), time.perf_counter()
-    while time.perf_counter() < began + seconds:
-        call()
-        batches += 1
-    return {
-        "size": rows,
-        "rows": rows * batches,
-        "seconds": time.perf_counter() - began,
-        "cpu_s": time.process_time() - cpu_began,
     }
 
 

@@ -25,8 +25,13 @@ from runtime.backends.torch_names import (
     refuse_undeclared,
 )
 from runtime.backends.torch_results import in_order
-from runtime.backends.torch_run import ALLOWED, Opened, Precision, TorchBackend
-from runtime.backends.torch_types import refuse_not_finite
+from runtime.backends.torch_run import (
+    ALLOWED,
+    Opened,
+    Precision,
+    TorchBackend,
+    ready_weights,
+)
 from runtime.errors import LeeboardError, ModelError
 
 if TYPE_CHECKING:
@@ -51,12 +56,7 @@ def open_module(path: Path, options: LoadOptions, precision: Precision) -> Opene
     factory = factory_of(path, options)
     module = made_by(factory, options)
     fill(module, weights)
-    for name, parameter in module.named_parameters():
-        refuse_not_finite(name, parameter, is_parameter=True)
-        parameter.data = precision.weight(parameter.data)
-    for name, buffer in module.named_buffers():
-        refuse_not_finite(name, buffer, is_parameter=False)
-        buffer.data = precision.weight(buffer.data)
+    ready_weights(module, precision)
     inputs, call = arranged(module, options.inputs)
     outputs = ordered("output", options.outputs)
     signature = Signature(PLATFORM, inputs, outputs, may_batch(inputs, outputs))

@@ -23,6 +23,7 @@ from runtime.backends.torch_types import (
     INFERENCE,
     dtype_of,
     import_torch,
+    refuse_not_finite,
     shown,
     use_threads,
     view,
@@ -62,6 +63,19 @@ class Precision:
         if self.channels_last and tensor.dim() == 4:
             tensor = tensor.contiguous(memory_format=torch.channels_last)
         return tensor
+
+
+def ready_weights(module: torch.nn.Module, precision: Precision) -> None:
+    """Check a module's weights and lay them down as it is to hold them.
+
+    Raises ModelError for a weight that is not finite, and for a buffer that is NaN.
+    """
+    for name, parameter in module.named_parameters():
+        refuse_not_finite(name, parameter, is_parameter=True)
+        parameter.data = precision.weight(parameter.data)
+    for name, buffer in module.named_buffers():
+        refuse_not_finite(name, buffer, is_parameter=False)
+        buffer.data = precision.weight(buffer.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from runtime.backends.torch_names import (
     refuse_undeclared,
 )
 from runtime.backends.torch_results import in_order
-from runtime.backends.torch_run import Opened, Precision, TorchBackend
-from runtime.backends.torch_types import refuse_not_finite
+from runtime.backends.torch_run import Opened, Precision, TorchBackend, ready_weights
 from runtime.errors import ModelError
 
 if TYPE_CHECKING:
@@ -59,12 +58,7 @@ def open_script(path: Path, options: LoadOptions, precision: Precision) -> Opene
         "when you can",
         path,
     )
-    for name, parameter in module.named_parameters():
-        refuse_not_finite(name, parameter, is_parameter=True)
-        parameter.data = precision.weight(parameter.data)
-    for name, buffer in module.named_buffers():
-        refuse_not_finite(name, buffer, is_parameter=False)
-        buffer.data = precision.weight(buffer.data)
+    ready_weights(module, precision)
     inputs, fill = arranged(module, options.inputs)
     outputs = ordered("output", options.outputs)
     signature = Signature(PLATFORM, inputs, outputs, may_batch(inputs, outputs))
