@@ -226,8 +226,9 @@ class App:
                     await self._try(self.manager.load(name))
                 for name in changes.unload:
                     await self._try(self.manager.unload(name))
-            except (OSError, ConfigError) as error:
-                logger.error("%s", error)
+            except Exception:
+                # The edge of a task: the folder is followed whatever one look has met.
+                logger.exception("%s could not be followed", self.config.path)
             await asyncio.sleep(self.config.repository.poll_s)
 
     async def _try(self, change: Coroutine[Any, Any, None]) -> None:
@@ -235,6 +236,9 @@ class App:
             await change
         except LeeboardError as error:
             logger.error("%s", error)
+        except Exception:
+            # One model's trouble must not keep the others from being looked at.
+            logger.exception("a model could not be changed")
 
     def _announce(self) -> None:
         assert self.endpoint is not None

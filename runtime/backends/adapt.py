@@ -97,7 +97,14 @@ def served_spec(
 def refuse_other_size(declared: Declared, what: str) -> None:
     """Raise ModelError when a reshape would change how many values there are."""
     dims, reshape = declared.dims, declared.reshape
-    if dims is None or reshape is None or FREE in dims or FREE in reshape:
+    if dims is None or reshape is None:
+        return
+    if dims.count(FREE) != reshape.count(FREE):
+        raise ModelError(
+            f"{what} {declared.name!r}: {list(dims)} cannot be reshaped to "
+            f"{list(reshape)}, which has another number of free dims"
+        )
+    if FREE in dims:
         return
     if prod(dims) != prod(reshape):
         raise ModelError(
@@ -155,7 +162,7 @@ class AdaptedInputs:
     """A batch's inputs as the model sees them; see `runtime.backends.base.Inputs`."""
 
     given: Inputs
-    shapes: dict[str, tuple[int, ...]]
+    shapes: dict[str, Reshape]
 
     @property
     def rows(self) -> int:
@@ -183,13 +190,29 @@ class AdaptedInputs:
         self.given.detach()
 
     def _reshaped(self, name: str, values: Array) -> Array:
-        shape = self.shapes.get(name)
-        return values if shape is None else values.reshape(fill_in(shape, values.shape))
+        reshape = self.shapes.get(name)
+        return values if reshape is None else values.reshape(reshape.of(values.shape))
 
 
-def fill_in(shape: tuple[int, ...], given: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape whose first free dim, if it is the batch, is the given one's."""
-    return (given[0], *shape[1:]) if shape[:1] == (FREE,) and given else shape
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """Two declared shapes of one tensor with as many free dims each, in the same order.
+
+    Examples
+    --------
+    >>> Reshape((-1, 1, -1), (-1, -1)).of((8, 1, 5))
+    (8, 5)
+    """
+
+    source: Shape
+    target: Shape
+
+    def of(self, shape: Shape) -> Shape:
+        """Return what a shape of the first kind is of the second."""
+        free = iter(
+            size for size, dim in zip(shape, self.source, strict=True) if dim == FREE
+        )
+        return tuple(next(free) if dim == FREE else dim for dim in self.target)
 
 
 @dataclass
@@ -197,7 +220,7 @@ class AdaptedOutputs:
     """Where a batch's outputs go; what is not served goes nowhere."""
 
     given: Outputs
-    shapes: dict[str, tuple[int, ...]]
+    shapes: dict[str, Reshape]
     unserved: dict[str, str]  # Datatypes by name.
     key: Hashable | None = field(init=False)
 
@@ -216,8 +239,8 @@ class AdaptedOutputs:
             self.given.write(name, values.reshape(self._on_wire(name, values.shape)))
 
     def _on_wire(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        wire = self.shapes.get(name)
-        return shape if wire is None else fill_in(wire, shape)
+        reshape = self.shapes.get(name)
+        return shape if reshape is None else reshape.of(shape)
 
 
 class Adapted:
@@ -229,8 +252,8 @@ class Adapted:
         self,
         backend: Backend,
         signature: Signature,
-        input_shapes: dict[str, tuple[int, ...]],
-        output_shapes: dict[str, tuple[int, ...]],
+        input_shapes: dict[str, Reshape],
+        output_shapes: dict[str, Reshape],
     ) -> None:
         self._backend = backend
         self._signature = signature
@@ -261,49 +284,6 @@ class Adapted:
         self._backend.close()
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedInputs:
-    """A batch's inputs as private copies; see `runtime.backends.base.Inputs`."""
-
-    given: Inputs
-    copies: dict[str, Array] = field(default_factory=dict)
-    key: None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows in the batch."""
-        return self.given.rows
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self.copies:
-            self.copies[name] = self.given[name].copy()
-        return self.copies[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.given)
-
-    def fresh(self, name: str) -> Array:
-        """Return a tensor as a private copy."""
-        return self[name]
-
-    def detach(self) -> None:
-        """Do nothing: copies are private."""
-
-
-class Copying:
-    """A backend whose model writes to its inputs: it is given copies."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.load = backend.load
-        self.signature = backend.signature
-        self.close = backend.close
-
-    def run(self, inputs: Inputs, outputs: Outputs) -> None:
-        """Run one batch on copies of its inputs."""
-        self._backend.run(CopiedInputs(inputs), outputs)
-
-
 def adapt(
     backend: Backend,
     inputs: Sequence[Declared],
@@ -320,6 +300,16 @@ def adapt(
     return Adapted(
         backend,
         signature,
-        {t.name: whole(t.reshape, batched) or () for t in inputs if t.reshape is not None},
-        {t.name: whole(t.dims, batched) or () for t in outputs if t.reshape is not None},
+        {t.name: Reshape(*shapes_of(t, batched)) for t in inputs if is_reshaped(t)},
+        {t.name: Reshape(*shapes_of(t, batched)[::-1]) for t in outputs if is_reshaped(t)},
     )
+
+
+def is_reshaped(declared: Declared) -> bool:
+    """Tell whether the model sees other dims than requests have."""
+    return declared.reshape is not None and declared.dims is not None
+
+
+def shapes_of(declared: Declared, batched: bool) -> tuple[Shape, Shape]:
+    """Return the shape on the wire and the one that the model sees."""
+    return whole(declared.dims, batched) or (), whole(declared.reshape, batched) or ()

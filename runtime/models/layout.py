@@ -6,6 +6,7 @@ that are no numbers are passed over, and a folder that vanishes is no error.
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from runtime.errors import ConfigError
 from runtime.models.declaration import settings_files
 from runtime.models.model_folder import ModelFolder, within
 from runtime.models.settings import ModelSettings
+
+logger = logging.getLogger(__name__)
 
 WARMUP_FILE = "warmup.npz"
 GOLDEN_FILE = "golden.npz"
@@ -37,8 +40,18 @@ def known_suffixes() -> tuple[str, ...]:
 
 
 def is_visible_folder(path: Path) -> bool:
-    """Tell whether a path is a folder that is not hidden."""
-    return path.is_dir() and not path.name.startswith(".")
+    """Tell whether a path is a folder that is not hidden and whose name is text."""
+    return path.is_dir() and path.name[:1] != "." and is_text(path.name)
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a file's name is UTF-8: clients could not ask for another."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        logger.warning("%r is passed over: its name is no UTF-8", name)
+        return False
+    return True
 
 
 def is_version(name: str) -> bool:

@@ -86,7 +86,7 @@ def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> 
         version.source.name,
         version.source.version,
         version.state.value,
-        version.reason or version.trouble or note,
+        printable(version.reason or version.trouble or note),
         with_versions(description.metadata, versions) if description else b"",
         description.config if description else b"",
     )
@@ -140,7 +140,7 @@ class ModelManager:
         table = Table(server_metadata(), self.ready)
         for key, note in sorted(self._notes.items()):
             if key not in self._current:
-                table.add(Entry(*key, State.UNAVAILABLE.value, note), None)
+                table.add(Entry(*key, State.UNAVAILABLE.value, printable(note)), None)
         for version in self.versions:
             key = (version.source.name, version.source.version)
             served = [v.source.version for v in self._of(key[0]) if v.state is State.READY]
@@ -181,6 +181,8 @@ class ModelManager:
             sources = [s for s in found.sources if version in ("", s.version)]
             broken = [b for b in found.broken if version in ("", b.version)]
             if not sources and not broken:
+                self._forget_stale(name, set())
+                self.publish()
                 what = f"{name!r} version {version}" if version else repr(name)
                 raise ModelError(f"the repository has no model {what}")
             self._forget_stale(name, {(b.name, b.version) for b in broken})
@@ -203,6 +205,8 @@ class ModelManager:
         async with self._turn(name):
             going = [v for v in self._of(name) if version in ("", v.source.version)]
             if not going:
+                self._forget_stale(name, set())
+                self.publish()
                 what = f"{name!r} version {version}" if version else repr(name)
                 raise ModelError(f"model {what} is not loaded")
             self._remove(going)
@@ -328,6 +332,11 @@ class ModelManager:
             await asyncio.sleep(MEMORY_LOOK_S)
             for version in self._all():
                 version.end_the_greedy()
+
+
+def printable(text: str) -> str:
+    """Return words that may name files as text for clients: what is no UTF-8 is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def known_names(found: Found) -> set[str]:

@@ -131,11 +131,13 @@ class Version:
                 await asyncio.wait_for(self._retired.wait(), timeout_s)
             except TimeoutError:
                 logger.warning("%s was not finished after %g s", self.label, timeout_s)
-                self._plane.fail_waiting(self.served, f"{self.label} is unloaded")
             for instance in self.instances:
                 if instance.serving:
                     self._plane.remove_worker(instance.worker)
         await self.close(timeout_s)
+        if self.served is not None:
+            # What its workers still had has come back to a queue that nobody serves.
+            self._plane.fail_waiting(self.served, f"{self.label} is unloaded")
         self.served = None
 
     def note_retired(self, number: int) -> bool:
@@ -155,7 +157,7 @@ class Version:
         self._load = load
         try:
             await self._fill(self.instances[0])
-        except LeeboardError as error:
+        except (LeeboardError, OSError) as error:
             self._report(Event.BROKE, str(error))
             return
         others = self.instances[1:]
@@ -163,7 +165,7 @@ class Version:
             *(self._fill(instance) for instance in others), return_exceptions=True
         )
         for instance, result in zip(others, results, strict=True):
-            if isinstance(result, LeeboardError):
+            if isinstance(result, LeeboardError | OSError):
                 logger.error("%s could not start: %s", instance.name, result)
                 instance.last_end = str(result)
                 self._restart_later(instance)
@@ -307,7 +309,8 @@ class Version:
             await asyncio.sleep(policy.restart_pause_s(instance.failures))
             try:
                 await self._fill(instance)
-            except LeeboardError as error:
+            except Exception as error:
+                # The edge of a task: without another try nobody would serve.
                 instance.last_end = str(error)
                 logger.error("%s could not be restarted: %s", instance.name, error)
                 refused = isinstance(error, ModelError)

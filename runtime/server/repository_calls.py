@@ -23,7 +23,7 @@ from runtime.messages import (
     RepositoryModelUnloadRequest,
     RepositoryModelUnloadResponse,
 )
-from runtime.models.manager import ModelManager
+from runtime.models.manager import ModelManager, printable
 from runtime.models.settings import ModelSettings
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class RepositoryCalls:
             # The edge of a task: a client must not wait for what has gone wrong here.
             logger.exception("%s failed", method)
             code, words = INTERNAL, f"{method} failed; the server's log says why"
-        self._plane.answer(call, code, words, reply)
+        self._plane.answer(call, code, printable(words), reply)
 
     async def _load(self, message: bytes) -> Message:
         request = RepositoryModelLoadRequest.FromString(message)

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from runtime.backends import backend_for
-from runtime.backends.adapt import Copying, adapt, as_model_specs
+from runtime.backends.adapt import adapt, as_model_specs
 from runtime.backends.base import Array, Backend, LoadOptions, Signature
 from runtime.backends.batch_timing import best_rows
+from runtime.backends.copying import Copying
 from runtime.backends.load_check import (
     SAME_SIZE,
     SEED,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,9 @@ PROBE_S = 60.0
 PROBE = "import sys; print(sys.implementation.cache_tag); import numpy"
 OURS = ("PYTHONHOME", "VIRTUAL_ENV", "PYTHONPATH")
 """What leads an interpreter to another environment than its own."""
+
+
+ONE_AT_A_TIME = threading.Lock()
 
 
 @cache
@@ -66,4 +70,9 @@ def foreign_environment(interpreter: Path) -> dict[str, str]:
         raise ConfigError(
             f"interpreter {interpreter} has no numpy ({words[-1]}); install it there"
         )
-    return common | {"PYTHONPATH": _only_our_package().name}
+    try:
+        with ONE_AT_A_TIME:
+            folder = _only_our_package().name
+    except OSError as error:
+        raise ConfigError(f"no folder for interpreter {interpreter}: {error}") from error
+    return common | {"PYTHONPATH": folder}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.backends.adapt import CopiedInputs, adapt, as_model_specs
+from runtime.backends.adapt import adapt, as_model_specs
 from runtime.backends.base import FREE, UNSTATED, Signature, TensorSpec
 from runtime.backends.declared import Declared
 from runtime.backends.load_check import run_once
-from runtime.backends.memory import MemoryInputs
 from runtime.errors import ModelError
 from runtime.testing.fake_backend import FakeBackend, Function
 
@@ -71,9 +70,24 @@ def test_what_is_left_to_the_file_is_told_so() -> None:
     )  # fmt: skip
 
 
-def test_copies_are_made_once_a_batch() -> None:
-    x = np.zeros(3, np.float32)
-    copies = CopiedInputs(MemoryInputs({"x": x}, 3))
-    copies["x"][0] = 1
-    assert (copies["x"][0], x[0], copies.rows, list(copies)) == (1, 0, 3, ["x"])
-    assert copies.fresh("x") is copies["x"]
+def test_free_dims_are_carried_over_a_reshape() -> None:
+    signature = Signature(
+        "fake",
+        (TensorSpec("x", "FP32", (FREE, FREE)),),
+        (TensorSpec("y", "FP32", (FREE, FREE)),),
+        batchable=True,
+    )
+    twice = FakeBackend(signature, lambda arrays: {"y": arrays["x"] * 2})
+    inputs = (Declared("x", "FP32", (1, -1), reshape=(-1,)),)
+    outputs = (Declared("y", "FP32", (-1, 1, 1), reshape=(-1,)),)
+    adapted = adapt(twice, inputs, outputs, batched=True)
+    x = np.arange(6, dtype=np.float32).reshape(2, 1, 3)
+    answer = run_once(adapted, {"x": x}, 2)["y"]
+    assert answer.shape == (2, 3, 1, 1)
+    assert answer.ravel().tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_reshape_keeps_the_number_of_free_dims() -> None:
+    inputs = (Declared("x", "FP32", (-1, -1), reshape=()), Declared("bias", "FP32", (2,)))
+    with pytest.raises(ModelError, match="another number of free dims"):
+        adapt(backend(), inputs, (), batched=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from runtime.models.layout import is_version
+from runtime.models.layout import is_version, is_visible_folder
 from runtime.models.repository import find_models
 from tests.unit.models.repository_files import put, write
 
@@ -83,3 +84,12 @@ def test_a_model_may_be_a_folder_of_its_own_name(tmp_path: Path) -> None:
     put(tmp_path, "m/1/model.onnx/model.onnx", "m/1/model.onnx/weights.bin")
     (source,) = find_models(tmp_path).sources
     assert source.path == tmp_path / "m/1/model.onnx/model.onnx"
+
+
+def test_a_folder_whose_name_is_no_text_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.mkdir(odd)
+    assert not is_visible_folder(Path(odd))
+    assert "its name is no UTF-8" in caplog.text

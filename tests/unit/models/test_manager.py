@@ -258,8 +258,8 @@ def test_unloading_ends_the_worker_and_keeps_the_name(folder: Path) -> None:
         assert bench.manager.ready
         with pytest.raises(ModelError, match="model 'a' is not loaded"):
             await bench.manager.unload("a")
-        while going.state is not State.GONE:
-            await asyncio.wait(bench.manager.retirements)
+        await asyncio.wait(bench.manager.retirements)
+        assert going.state is State.GONE
         assert going.served is None
 
     bench.run(unload)
@@ -316,3 +316,29 @@ def test_settings_of_a_call_are_those_that_it_is_loaded_with(folder: Path) -> No
         assert bench.manager.versions[0].max_batch_size == 2
 
     bench.run(load)
+
+
+def test_a_broken_model_that_is_taken_away_is_forgotten(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.shelf.broken.append(Broken("b", "", "leeboard.yaml: no mapping"))
+
+    async def look() -> None:
+        assert not bench.manager.ready
+        bench.shelf.broken.clear()
+        with pytest.raises(ModelError, match="is not loaded"):
+            await bench.manager.unload("b")
+        assert bench.manager.ready
+        assert bench.manager.broken == []
+
+    bench.run(look)
+
+
+def test_words_that_are_no_text_can_be_told(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.shelf.broken.append(Broken("b", "", "caf\udce9 is no file"))
+
+    async def look() -> None:
+        assert bench.manager.broken == ["b: caf\udce9 is no file"]
+
+    bench.run(look)
+    assert len(bench.plane.tables) > 0

@@ -17,6 +17,7 @@ from runtime.testing import models
 from runtime.workers.gate import Gate
 
 OFF = {"cache": "off"}
+GOLDEN_NAMES = (("input", "x"), ("output", "y"))
 
 
 def plan(path: Path, size: int = 64) -> LoadPlan:
@@ -54,6 +55,19 @@ def test_an_ordinary_model_passes_all_steps(tmp_path: Path) -> None:
 )
 def test_every_kind_of_values_can_be_proved(tmp_path: Path, datatype: str) -> None:
     path = models.save_identity(tmp_path / "m.onnx", datatype, ["N", 3])
+    assert passed(plan(path)).batchable
+
+
+@pytest.mark.parametrize("datatype", ["BYTES", "INT64", "FP32"])
+def test_rows_need_no_dims_of_their_own(tmp_path: Path, datatype: str) -> None:
+    path = models.save_identity(tmp_path / "m.onnx", datatype, ["N"])
+    x: Any = [b"a", b"b\0"] if datatype == "BYTES" else [1, 2]
+    arrays = {f"{way}:{name}": np.array(x, object) for way, name in GOLDEN_NAMES}
+    if datatype != "BYTES":
+        kind = {"INT64": np.int64, "FP32": np.float32}[datatype]
+        arrays = {name: values.astype(kind) for name, values in arrays.items()}
+        golden = save(tmp_path / "g.npz", **arrays)
+        assert steps(passed(replace(plan(path), golden=golden)))[-2] == "golden"
     assert passed(plan(path)).batchable
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
-import resource
 import subprocess
 import sys
 
 import pytest
 
-from runtime.workers.priority import STEP, may_take_back
+from runtime.workers.priority import STEP, may_return
 
 STORY = """
 import os, sys, threading
@@ -49,7 +48,7 @@ def told(patience_s: float, prefix: tuple[str, ...] = ()) -> tuple[Ranks, Ranks,
 def test_a_worker_steps_back_only_where_it_can_return() -> None:
     before, during, after = told(60)
     ((policy, nice),) = before
-    steps = may_take_back(nice) and policy == os.SCHED_OTHER
+    steps = may_return(policy, nice) and policy == os.SCHED_OTHER
     assert during == ([(os.SCHED_IDLE, nice)] if steps else before)
     assert after == before
 
@@ -57,7 +56,7 @@ def test_a_worker_steps_back_only_where_it_can_return() -> None:
 def test_a_load_that_does_not_get_on_is_only_less_important() -> None:
     before, during, after = told(0)
     ((policy, nice),) = before
-    steps = may_take_back(nice) and policy == os.SCHED_OTHER
+    steps = may_return(policy, nice) and policy == os.SCHED_OTHER
     assert during == ([(policy, min(nice + STEP, 19))] if steps else before)
     assert after == before
 
@@ -68,6 +67,18 @@ def test_it_never_asks_for_more_than_there_is() -> None:
     assert after == before
 
 
-def test_a_limit_that_allows_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (25, 25))
-    assert may_take_back(-5)
+def test_trying_changes_nothing_here() -> None:
+    before = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    may_return(*before)
+    assert (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
+
+
+@pytest.mark.parametrize("refused", ["sched_setscheduler", "setpriority"])
+def test_a_kernel_that_refuses_is_believed(
+    monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    def refuse(*given: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, refused, refuse)
+    assert not may_return(os.SCHED_OTHER, 0)
