@@ -13,18 +13,22 @@ from runtime.workers.priority import STEP, may_return
 
 STORY = """
 import os, sys, threading
+from contextlib import suppress
 from runtime.testing.waiting import wait_until
 from runtime.workers.priority import stepped_back
 
 def ranks():
-    tasks = [int(task) for task in os.listdir("/proc/self/task")]
-    found = {(os.sched_getscheduler(t), os.getpriority(os.PRIO_PROCESS, t)) for t in tasks}
+    found = set()
+    for task in map(int, os.listdir("/proc/self/task")):
+        with suppress(ProcessLookupError):  # A thread that has just ended.
+            nice = os.getpriority(os.PRIO_PROCESS, task)
+            found.add((os.sched_getscheduler(task), nice))
     return sorted(found)
 
 stay = threading.Event()
 before = ranks()
 with stepped_back(float(sys.argv[1])):
-    thread = threading.Thread(target=stay.wait)
+    thread = threading.Thread(target=stay.wait, daemon=True)
     thread.start()
     during = ranks()
     if float(sys.argv[1]) == 0:
@@ -40,7 +44,7 @@ Ranks = list[tuple[int, int]]
 def told(patience_s: float, prefix: tuple[str, ...] = ()) -> tuple[Ranks, Ranks, Ranks]:
     """Return policies and nice values of all threads before, during and after."""
     command = [*prefix, sys.executable, "-c", STORY, str(patience_s)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     before, during, after = ast.literal_eval(done.stdout)
     return before, during, after
 
