@@ -134,9 +134,12 @@ class App:
                 limits.max_concurrent_streams,
             )
         )
-        waits = config.repository.mode != "none"
-        self._folder = Folder(config.path, config.warmup, may_be_empty=waits)
-        self._folder.find()  # What is wrong with the path is better said at once.
+        mode = config.repository.mode
+        self._folder = Folder(config.path, config.warmup, may_be_empty=mode != "none")
+        # Looked at before anything is read: what changes in between is loaded again.
+        polls = mode == "poll" and config.path.exists()
+        self._poller = Poller(self._folder.fingerprints() if polls else {})
+        self._found = self._folder.find()
         self.manager = ModelManager(
             self._folder,
             Common(config.batching, config.workers, config.cache_dir),
@@ -148,7 +151,6 @@ class App:
             self._folder.settings_from_json,
             why_refused(config.repository, is_local(listen.host)),
         )
-        self._poller = Poller()
         self._polling: asyncio.Task[None] | None = None
         self.endpoint: Endpoint | None = None
 
@@ -190,9 +192,7 @@ class App:
 
     async def _load(self) -> bool:
         """Load all models; False when there is nothing to serve or --strict forbids it."""
-        if self.config.repository.mode == "poll":
-            self._poller.acted.update(self._folder.fingerprints())
-        loading = asyncio.create_task(self.manager.load_all(self._names()))
+        loading = asyncio.create_task(self.manager.load_all(self._found, self._names()))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

@@ -30,7 +30,7 @@ from runtime.messages import (
     RepositoryModelLoadRequest,
     RepositoryModelUnloadRequest,
 )
-from runtime.models.describe import REPORT
+from runtime.models.describe import REPORT, called
 
 READY = "READY"
 
@@ -100,8 +100,7 @@ def show_model(
         if listed.name == name and version in ("", listed.version)
     ]
     if not found:
-        what = f"{name!r} version {version}" if version else repr(name)
-        raise ServerError(f"{url} has no model {what}")
+        raise ServerError(f"{url} has no model {called(name, version)}")
     return [_shown(endpoint, listed, call) for listed in found]
 
 

@@ -56,6 +56,17 @@ def server_metadata() -> bytes:
     return bytes(answer.SerializeToString())
 
 
+def called(name: str, version: str = "") -> str:
+    """Return what people are told of: a model, or one version of it.
+
+    Examples
+    --------
+    >>> called("fraud"), called("fraud", "3")
+    ("'fraud'", "'fraud' version 3")
+    """
+    return f"{name!r} version {version}" if version else repr(name)
+
+
 def row_dims(spec: TensorSpec, batched: bool) -> tuple[int, ...]:
     """Return the dims of one row: the shape without its batch dimension."""
     return spec.shape[1:] if batched else spec.shape

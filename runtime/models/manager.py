@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
-from runtime.models.describe import server_metadata, with_versions
+from runtime.models.describe import called, server_metadata, with_versions
 from runtime.models.lifecycle import State
 from runtime.models.plans import batching_of, load_request, workers_of
 from runtime.models.repository import Broken, Found, ModelSource
@@ -45,14 +45,8 @@ Key = tuple[str, str]
 class Repository(Protocol):
     """Where models are found; see `runtime.models.repository`."""
 
-    def find(self) -> Found:
-        """Return all that there is to serve."""
-
     def find_model(self, name: str, settings: ModelSettings | None = None) -> Found:
         """Return the versions of one model, under other settings where some are given."""
-
-    def fingerprints(self) -> Mapping[str, Hashable]:
-        """Return what each model's files look like now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +141,16 @@ class ModelManager:
             table.add(entry_of(version, self._notes.get(key, ""), served), version.served)
         self._plane.set_table(table)
 
-    async def load_all(self, names: frozenset[str] | None = None) -> None:
-        """Load all models, or those named; what cannot be loaded has its reason."""
+    async def load_all(self, found: Found, names: frozenset[str] | None = None) -> None:
+        """Load all that was found, or the models named; what fails has its reason."""
         if self._common.workers.memory_bytes and self._watch is None:
             self._watch = asyncio.create_task(self._watch_memory())
-        found = await asyncio.to_thread(self._repository.find)
         wanted = [s for s in found.sources if names is None or s.name in names]
         self._note_broken(b for b in found.broken if names is None or b.name in names)
         if names is not None:
             known = known_names(found)
             self._notes |= {(name, ""): NOT_LOADED for name in known - names}
-            self._notes |= {
-                (name, ""): "it is not in the repository" for name in names - known
-            }
+            self._notes |= {(name, ""): MISSING for name in names - known}
         by_name: dict[str, list[ModelSource]] = {}
         for source in wanted:
             by_name.setdefault(source.name, []).append(source)
@@ -183,8 +174,7 @@ class ModelManager:
             if not sources and not broken:
                 self._forget_stale(name, set())
                 self.publish()
-                what = f"{name!r} version {version}" if version else repr(name)
-                raise ModelError(f"the repository has no model {what}")
+                raise ModelError(f"the repository has no model {called(name, version)}")
             self._forget_stale(name, {(b.name, b.version) for b in broken})
             self._note_broken(broken)
             changed = [source for source in sources if not self._has(source)]
@@ -207,10 +197,8 @@ class ModelManager:
             if not going:
                 self._forget_stale(name, set())
                 self.publish()
-                what = f"{name!r} version {version}" if version else repr(name)
-                raise ModelError(f"model {what} is not loaded")
+                raise ModelError(f"model {called(name, version)} is not loaded")
             self._remove(going)
-            self.publish()
 
     def forgive(self, worker: int, text: str) -> None:
         """Hear that a worker was ended by one request, and by nothing else."""
@@ -307,11 +295,14 @@ class ModelManager:
             self._retire(before)
 
     def _remove(self, going: Iterable[Version]) -> None:
-        for version in list(going):
+        """Take versions out of the table, then have them finish and go."""
+        gone = list(going)
+        for version in gone:
             key = (version.source.name, version.source.version)
             del self._current[key]
             self._notes[key] = UNLOADED
-            self.publish()
+        self.publish()
+        for version in gone:
             self._retire(version)
 
     def _retire(self, version: Version) -> None:

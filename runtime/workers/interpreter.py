@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,11 +36,12 @@ def _only_our_package() -> TemporaryDirectory[str]:
     return folder
 
 
-def foreign_environment(interpreter: Path) -> dict[str, str]:
+@cache
+def foreign_environment(interpreter: Path) -> Mapping[str, str]:
     """Return the environment for workers of another interpreter.
 
     Raises ConfigError, naming the interpreter and the remedy, where none could run. Starts
-    it once; takes as long as that.
+    it and takes as long as that; one that was fit is not asked again.
     """
     common = {k: v for k, v in worker_environment().items() if k not in OURS}
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +61,6 @@ class Shelf:
             tuple(b for b in self.broken if b.name == name),
         )
 
-    def fingerprints(self) -> dict[str, Hashable]:
-        return {name: s.fingerprint for (name, _), s in self.sources.items()}
-
 
 class Bench:
     """A manager of `.odd` models, each with what its file says."""
@@ -90,7 +87,7 @@ class Bench:
     def run(self, *deeds: Callable[[], Awaitable[None]]) -> None:
         async def life() -> None:
             try:
-                await self.manager.load_all(self.names)
+                await self.manager.load_all(self.shelf.find(), self.names)
                 for deed in deeds:
                     await deed()
             finally:
