@@ -108,12 +108,17 @@ class Files:
     @property
     def complete(self) -> bool:
         """Tell whether everything of exactly these wheels is here."""
-        wanted = [self.folder / name for wheel in WHEELS for name in wheel.members.values()]
-        wanted.append(self.ocr.with_name(WARMUP_FILE))
-        try:
-            return self.stamp.read_bytes() == stamp() and all(p.is_file() for p in wanted)
-        except OSError:
-            return False
+        warmup = self.ocr.with_name(WARMUP_FILE)
+        return are_here(self.folder, self.stamp, WHEELS) and warmup.is_file()
+
+
+def are_here(folder: Path, stamped: Path, wheels: Sequence[Wheel]) -> bool:
+    """Tell whether a folder has all members of exactly these wheels, by its stamp."""
+    wanted = [folder / name for wheel in wheels for name in wheel.members.values()]
+    try:
+        return stamped.read_bytes() == stamp(wheels) and all(p.is_file() for p in wanted)
+    except OSError:
+        return False
 
 
 def stamp(wheels: Sequence[Wheel] = WHEELS) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 from runtime.backends.base import Array
 from runtime.models.layout import WARMUP_FILE
 from runtime.testing.demo import filetypes
-from runtime.testing.demo.wheels import MAGIKA, Wheel, fetch, stamp, write
+from runtime.testing.demo.wheels import MAGIKA, Wheel, are_here, fetch, stamp, write
 from runtime.testing.demo_models import redact
 from runtime.testing.demo_models.downloads import STAMP
 from runtime.testing.demo_models.speech import RATE
@@ -157,12 +157,7 @@ class Assets:
     @property
     def complete(self) -> bool:
         """Tell whether everything of exactly these wheels is here."""
-        places = [place for wheel in WHEELS for place in wheel.members.values()]
-        try:
-            is_stamped = (self.folder / STAMP).read_bytes() == stamp(WHEELS)
-        except OSError:
-            return False
-        return is_stamped and all((self.folder / place).is_file() for place in places)
+        return are_here(self.folder, self.folder / STAMP, WHEELS)
 
 
 def obtain(folder: Path) -> Assets:

@@ -25,27 +25,11 @@ from runtime.testing.running import children_of
 from runtime.testing.waiting import wait_until
 from runtime.workers.launch import start_cold, worker_environment
 from runtime.workers.process import LoadRequest, WorkerProcess
+from tests.unit.workers.exits import Exits
 from tests.unit.workers.odd_backend import install
 
 MIB = 1 << 20
 PATIENCE_S = 30.0
-
-
-class Exits:
-    """Hears how workers ended, in order."""
-
-    def __init__(self) -> None:
-        self.heard: list[int] = []
-
-    def __call__(self, process: WorkerProcess, status: int) -> None:
-        self.heard.append(status)
-
-    async def wait_for(self, *statuses: int) -> None:
-        await asyncio.to_thread(
-            wait_until,
-            lambda: self.heard == [*statuses],
-            lambda: f"exits {statuses}, not {self.heard}",
-        )
 
 
 def descriptors() -> set[str]:

@@ -19,21 +19,9 @@ from runtime.testing.waiting import wait_until
 from runtime.workers.launch import UNKNOWN_STATUS, Started
 from runtime.workers.process import LoadRequest, WorkerProcess
 from runtime.workers.zygotes import MOST_STARTS, Zygotes
+from tests.unit.workers.exits import Exits
 
 PATIENCE_S = 30.0
-
-
-class Exits:
-    """Hears how workers ended, in order."""
-
-    def __init__(self) -> None:
-        self.heard: list[int] = []
-
-    def __call__(self, process: WorkerProcess, status: int) -> None:
-        self.heard.append(status)
-
-    async def wait(self) -> None:
-        await asyncio.to_thread(wait_until, lambda: bool(self.heard), "a worker's end")
 
 
 @pytest.fixture
