@@ -26,6 +26,7 @@ class VersionQueue;
 // One inference request, from its complete headers to its answer.
 struct Request {
   http2::Call* call = nullptr;
+  void* message = nullptr;  // The message of a stream that it is; the front's.
   VersionQueue* queue = nullptr;
   Batch* batch = nullptr;
   std::string id;
@@ -82,6 +83,7 @@ struct Batch {
   bool was_claimed = false;      // By a worker, be it one that died since.
   bool is_delayed = false;       // Its requests go behind all others.
   bool had_no_memory = false;    // The model ran out of memory on it once.
+  bool is_cancelled = false;     // Its worker was told that nobody waits for more.
   std::uint8_t deaths = 0;       // Workers that died while running it.
   Death death = Death::kKilled;  // The last of them.
   std::uint32_t signal = 0;      // Of it, when it crashed.
@@ -90,13 +92,20 @@ struct Batch {
   std::uint32_t live_rows = 0;   // Of requests that still want an answer.
   Nanos oldest_arrival = 0;
   Nanos offered_at = 0;
+  // Of its last run, as the worker tells it; 0 where it did not.
+  Nanos claimed_at = 0;
+  Nanos run_began_at = 0;
+  Nanos run_ended_at = 0;
   std::uint64_t header_offset = shm::Arena::kNone;
   std::vector<OwnedSegment> segments;
   std::vector<Member> members;
   WorkerLink* worker = nullptr;
   std::uint64_t worker_id = 0;  // Of a suspect's worker, even when that is gone.
   std::uint32_t seq = 0;
-  Outputs* outputs = nullptr;  // What the worker was granted.
+  Outputs* outputs = nullptr;   // What the worker was granted.
+  std::uint64_t responses = 0;  // Of a decoupled model, so far.
+  Nanos ran = 0;                // What they took.
+  Nanos began_at = 0;           // The first of them, by the worker's clock.
 };
 
 // Members whose client still waits.
@@ -104,6 +113,13 @@ inline std::uint64_t LiveRequests(const Batch& batch) {
   return static_cast<std::uint64_t>(
       std::count_if(batch.members.begin(), batch.members.end(),
                     [](const Member& member) { return member.request != nullptr; }));
+}
+
+// Whether a request's worker waits until its last response is no longer kept.
+inline bool AwaitsReader(const Request& request) {
+  const WorkerLink* link = request.batch->worker;
+  return link != nullptr && request.batch->state == Batch::State::kClaimed &&
+         (link->sink_keeps || link->kept != nullptr);
 }
 
 }  // namespace leeboard::batch

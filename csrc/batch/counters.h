@@ -41,6 +41,7 @@ struct VersionCounters {
   void Fail(Reason reason) { failed[static_cast<std::size_t>(reason)].Add(); }
 
   Counter requests_ok;
+  Counter responses;  // Of decoupled versions: there a request has any number of them.
   std::array<Counter, kReasons> failed;
   Counter rows;
   Counter batches;

@@ -97,7 +97,8 @@ Batch* VersionQueue::OpenBatch(Shape* shape, std::uint32_t rows) {
   }
   Batch* batch = NewBatch(shape);
   if (batch != nullptr) {
-    shape->open = batch;
+    batch->sealed = options_.decoupled;
+    shape->open = batch->sealed ? nullptr : batch;
     queued_.push_back(batch);
   }
   return batch;

@@ -6,13 +6,12 @@
 #include <limits>
 #include <utility>
 
+#include "batch/run_times.h"
 #include "batch/version_queue.h"
 #include "wire/typed_contents.h"
 
 namespace leeboard::batch {
 namespace {
-
-constexpr std::uint64_t kLargestOwnRegion = 2ULL << 30;
 
 // dims' product times the element size, or max() when it overflows or a dim is
 // negative.
@@ -54,11 +53,23 @@ std::uint64_t WallMs() {
   return static_cast<std::uint64_t>(duration_cast<milliseconds>(since).count());
 }
 
+// Null, or why no worker of such a model publishes this.
+const char* CheckKind(bool is_decoupled, const shm::Completion& completion) {
+  if (completion.more != 0) {
+    return is_decoupled && completion.code == 0
+               ? nullptr
+               : "it published a response that its model does not give";
+  }
+  const bool has_outputs =
+      completion.output_count != 0 || completion.has_own_region != 0;
+  return is_decoupled && has_outputs ? "it ended its responses with outputs" : nullptr;
+}
+
 }  // namespace
 
 // Null, or what is wrong with the outputs.
-const char* VersionQueue::CheckOutputs(const Batch& batch,
-                                       const shm::Completion& completion) const {
+const char* VersionQueue::CheckOutputs(const Batch& batch, const Outputs& out) const {
+  const shm::Completion& completion = *completion_;
   if (completion.output_count != options_.outputs.size()) {
     return "another number of outputs than the model has";
   }
@@ -68,16 +79,17 @@ const char* VersionQueue::CheckOutputs(const Batch& batch,
     if (record.rank > shm::kMaxRank || !DimsMatch(spec, record, batches())) {
       return "an output whose shape is not the model's";
     }
-    if (batches() && record.dims[0] != static_cast<std::int64_t>(batch.rows)) {
+    if (batches() && !options_.decoupled &&
+        record.dims[0] != static_cast<std::int64_t>(batch.rows)) {
       return "an output whose first dimension is not the batch's rows";
     }
-    const std::uint64_t end = batch.outputs->end();
-    if (record.offset < batch.outputs->begin() || record.offset > end ||
+    const std::uint64_t end = out.end();
+    if (record.offset < out.begin() || record.offset > end ||
         record.size > end - record.offset) {
       return "an output outside the memory that it was granted";
     }
     if (spec.dtype == wire::DType::kBytes) {
-      const wire::Bytes raw(batch.outputs->base() + record.offset, record.size);
+      const wire::Bytes raw(out.base() + record.offset, record.size);
       if (!wire::CheckRawBytes(spec.name, raw, TensorSize(record, 1)).ok()) {
         return "a BYTES output that is not well formed";
       }
@@ -88,20 +100,23 @@ const char* VersionQueue::CheckOutputs(const Batch& batch,
   return nullptr;
 }
 
-const char* VersionQueue::AdoptRegion(Batch* batch, const shm::Completion& completion) {
-  if (completion.has_own_region == 0) {
-    return nullptr;
-  }
+const char* VersionQueue::AdoptRegion(Batch* batch) {
   shm::Region region;
-  if (!batch->worker->ReceiveRegion(batch->seq, kLargestOwnRegion, &region).ok()) {
-    return "it announced a region of outputs and sent none that can be used";
+  if (completion_->has_own_region != 0 &&
+      !batch->worker->ReceiveRegion(batch->seq, kLargestOwnRegion, &region).ok()) {
+    return kNoRegion;
   }
-  batch->outputs->Adopt(std::move(region));
+  if (region.mapped()) {
+    batch->outputs->Adopt(std::move(region));
+  }
   return nullptr;
 }
 
 void VersionQueue::Collect(WorkerLink* link, Nanos now) {
-  for (;;) {
+  // A worker that publishes responses as fast as they are taken must not keep this
+  // thread; a dead one has left fewer.
+  constexpr std::uint32_t kAtOnce = 4 * shm::kCompletions;
+  for (std::uint32_t seen = 0; seen < kAtOnce; ++seen) {
     const shm::Poll poll = link->port().Next(completion_.get());
     if (poll == shm::Poll::kNothing) {
       return;
@@ -114,26 +129,40 @@ void VersionQueue::Collect(WorkerLink* link, Nanos now) {
       return;
     }
     Batch* batch = *found;
-    Claimed(batch);
-    if (const char* wrong = AdoptRegion(batch, *completion_); wrong != nullptr) {
+    const char* wrong = CheckKind(options_.decoupled, *completion_);
+    if (wrong == nullptr) {
+      Claimed(batch);
+      wrong = poll == shm::Poll::kResponse ? Respond(batch, now) : AdoptRegion(batch);
+    }
+    if (wrong != nullptr) {
       Break(link, wrong);
       return;
     }
-    link->batches.erase(found);
-    needs_pump_ = true;
-    Finish(batch, *completion_, now);
+    if (poll == shm::Poll::kCompleted) {
+      link->batches.erase(found);
+      needs_pump_ = true;
+      Finish(batch, *completion_, now);
+    }
   }
 }
 
 void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos now) {
+  batch->worker->Forgo();
+  // What a failed batch does not say may be left over from one before.
+  const auto told = [batch](Nanos at) { return at < batch->offered_at ? 0 : at; };
+  batch->claimed_at = told(completion.claimed_at);
+  batch->run_began_at = told(completion.run_began_at);
+  batch->run_ended_at = told(completion.run_ended_at);
   const auto code = static_cast<Code>(completion.code);
   Status status;
   if (code != Code::kOk) {
     const std::string text(completion.message.data());
     status = Status(completion.code <= 16 ? code : Code::kInternal,
                     options_.label + " failed: " + text);
-  } else if (const char* wrong = CheckOutputs(*batch, completion); wrong != nullptr) {
-    status = Status::Internal(options_.label + " returned " + wrong);
+  } else if (!options_.decoupled) {
+    if (const char* wrong = CheckOutputs(*batch, *batch->outputs)) {
+      status = Status::Internal(options_.label + " returned " + wrong);
+    }
   }
   if (status.ok()) {
     Deliver(batch, completion, now);
@@ -147,7 +176,7 @@ void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos
     counters_.queued.Add(LiveRequests(*batch));
     SplitFailed(batch, &queued_);
   } else if (status.code() == Code::kResourceExhausted && !batch->had_no_memory &&
-             batch->live_rows > 0) {
+             batch->live_rows > 0 && batch->responses == 0) {
     RunOnceMore(batch);
   } else {
     FailBatch(batch, status, Reason::kModelError);
@@ -156,17 +185,22 @@ void VersionQueue::Finish(Batch* batch, const shm::Completion& completion, Nanos
 
 void VersionQueue::Count(const Batch& batch, const shm::Completion& completion,
                          Nanos now) {
-  // The worker's clocks are its word: they are kept between the offer and now.
-  now = std::max(now, batch.offered_at);
-  const Nanos claimed = std::clamp(completion.claimed_at, batch.offered_at, now);
-  const Nanos began = std::clamp(completion.run_began_at, claimed, now);
-  const Nanos ended = std::clamp(completion.run_ended_at, began, now);
+  auto [claimed, began, ended, latest] = TimesOf(batch.offered_at, completion, now);
+  now = latest;
+  watchdog_.Learn(ended - began);
+  if (!options_.decoupled) {
+    shortest_run_.Learn(ended - began);
+  } else if (batch.responses > 0) {
+    // As if all of it had been run in one go: a slow reader's time is none of the
+    // model's.
+    const Nanos ran = batch.ran + (ended - began);
+    began = std::clamp(batch.began_at, claimed, now);
+    ended = std::min(began + ran, now);
+  }
   counters_.batches.Add();
   counters_.rows.Add(batch.rows);
   counters_.batch_rows.Add(batch.rows);
   counters_.compute.Add(ClampNs(began, ended));
-  watchdog_.Learn(ended - began);
-  shortest_run_.Learn(ended - began);
   counters_.last_inference_ms.Set(WallMs());
   SizeCounters& size =
       counters_
@@ -190,8 +224,9 @@ void VersionQueue::Count(const Batch& batch, const shm::Completion& completion,
   }
 }
 
-void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nanos now) {
-  Count(*batch, completion, now);
+// Remembers what a shape's outputs take; returns where these end.
+std::uint64_t VersionQueue::LearnSize(Batch* batch) {
+  const shm::Completion& completion = *completion_;
   std::uint64_t used_end = 0;
   std::uint64_t used = 0;
   for (std::uint32_t i = 0; i < completion.output_count; ++i) {
@@ -204,6 +239,12 @@ void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nano
     Shape* shape = batch->shape;
     shape->output_row_bytes = std::max(shape->output_row_bytes, row + row / 4);
   }
+  return used_end;
+}
+
+void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nanos now) {
+  Count(*batch, completion, now);
+  const std::uint64_t used_end = options_.decoupled ? 0 : LearnSize(batch);
   batch->outputs->Trim(completion.has_own_region != 0 ? 0 : used_end);
   Answer answer;
   answer.base = batch->outputs->base();

@@ -49,6 +49,7 @@ void VersionQueue::Claimed(Batch* batch) {
   batch->was_claimed = true;  // Not sooner: rows that came late were not.
   counters_.queued.Subtract(LiveRequests(*batch));
   counters_.dead_rows_computed.Add(batch->rows - batch->live_rows);
+  StopResponses(batch);
 }
 
 void VersionQueue::PublishRows(Batch* batch) {

@@ -45,6 +45,68 @@ Code CodeOf(Death death) {
   return death == Death::kMemory ? Code::kResourceExhausted : Code::kInternal;
 }
 
+std::uint64_t SizeOf(const Batch& batch, const Member& member) {
+  const shm::LayoutRecord& layout = batch.shape->layout;
+  std::uint64_t size = 0;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    size += layout.inputs[i].row_bytes * member.rows;
+  }
+  return size;
+}
+
+Digest DigestOf(const std::uint8_t* region, const Batch& batch, const Member& member) {
+  const shm::LayoutRecord& layout = batch.shape->layout;
+  const OwnedSegment& segment = batch.segments[member.segment];
+  const shm::Segment& shared = segment.shared;
+  const std::uint32_t row = member.row_begin - segment.row_begin;
+  Digester digester;
+  const auto add = [&digester](const auto& value) {
+    digester.Add({reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
+  };
+  // Not layout_id: a shape that is forgotten meanwhile comes back with another one.
+  const std::string& key = batch.shape->key;
+  add(key.size());
+  digester.Add({reinterpret_cast<const std::uint8_t*>(key.data()), key.size()});
+  add(member.rows);
+  std::size_t bytes_input = 0;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    const std::uint8_t* base =
+        region + shared.offset +
+        shm::InputOffset(layout, i, shared.capacity, shared.bytes_capacity);
+    if (layout.inputs[i].is_bytes == 0) {
+      const std::uint64_t row_bytes = layout.inputs[i].row_bytes;
+      digester.Add({base + row_bytes * row, row_bytes * member.rows});
+      continue;
+    }
+    const std::uint64_t elements = batch.shape->elements[i];
+    const std::uint64_t used = segment.bytes_used.empty()
+                                   ? shared.bytes_capacity
+                                   : segment.bytes_used[bytes_input++];
+    const wire::Bytes all(base, used);
+    const std::uint64_t begin = wire::RawBytesPrefix(all, elements * row);
+    const std::uint64_t size =
+        wire::RawBytesPrefix(all.subspan(begin), elements * member.rows);
+    digester.Add(all.subspan(begin, size));
+  }
+  return digester.Finish();
+}
+
+// Whether a request that was responded to may be blameless for its worker's death: it
+// cannot run again, so that shows when it is sent again.
+bool IsFirstOffence(const Batch& batch, const std::uint8_t* region, Nanos now,
+                    Guilty* unsure) {
+  if (batch.death == Death::kKilled) {
+    return true;
+  }
+  const Member& member = batch.members.front();
+  const Digest digest = DigestOf(region, batch, member);
+  if (unsure->Find(digest, now) != nullptr) {
+    return false;
+  }
+  unsure->Add(digest, SizeOf(batch, member), {}, now);
+  return true;
+}
+
 }  // namespace
 
 void VersionQueue::Requeue(Batch* batch, Nanos now) {
@@ -55,6 +117,15 @@ void VersionQueue::Requeue(Batch* batch, Nanos now) {
     Claimed(batch);
     batch->death = link->death;
     batch->signal = link->port().crash_signal();
+    if (batch->responses > 0 && !batch->is_suspect &&
+        IsFirstOffence(*batch, region_.data(), now, &unsure_)) {
+      FailBatch(
+          batch,
+          Status::Unavailable(options_.label +
+                              ": the worker ended in the middle of the responses"),
+          Reason::kWorkerLost);
+      return;
+    }
     if (!options_.retry) {
       FailBatch(
           batch,
@@ -67,6 +138,10 @@ void VersionQueue::Requeue(Batch* batch, Nanos now) {
     }
     counters_.queued.Add(LiveRequests(*batch));
     ++batch->deaths;
+    if (batch->responses > 0) {
+      batch->is_suspect = true;  // It ran alone, as all of its kind do.
+      batch->worker_id = link->id;
+    }
   }
   batch->outputs->DropReference();
   batch->outputs = nullptr;
@@ -109,7 +184,8 @@ void VersionQueue::Condemn(Batch* batch, Nanos now) {
   const std::string deed = DeedOf(*batch, watchdog_.limit());
   counters_.guilty.Add();
   const Code code = CodeOf(batch->death);
-  guilty_.Add(DigestOf(*batch, member), SizeOf(*batch, member), {code, deed}, now);
+  guilty_.Add(DigestOf(region_.data(), *batch, member), SizeOf(*batch, member),
+              {code, deed}, now);
   const std::uint64_t worker = batch->worker_id;
   const std::string text = options_.label + ": " + deed + "; it is not run again";
   FailBatch(batch, Status(code, text), Reason::kWorkerLost);
@@ -160,52 +236,6 @@ Nanos VersionQueue::OfferSuspect(Nanos now) {
   return kNever;
 }
 
-std::uint64_t VersionQueue::SizeOf(const Batch& batch, const Member& member) const {
-  const shm::LayoutRecord& layout = batch.shape->layout;
-  std::uint64_t size = 0;
-  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
-    size += layout.inputs[i].row_bytes * member.rows;
-  }
-  return size;
-}
-
-Digest VersionQueue::DigestOf(const Batch& batch, const Member& member) const {
-  const shm::LayoutRecord& layout = batch.shape->layout;
-  const OwnedSegment& segment = batch.segments[member.segment];
-  const shm::Segment& shared = segment.shared;
-  const std::uint32_t row = member.row_begin - segment.row_begin;
-  Digester digester;
-  const auto add = [&digester](const auto& value) {
-    digester.Add({reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
-  };
-  // Not layout_id: a shape that is forgotten meanwhile comes back with another one.
-  const std::string& key = batch.shape->key;
-  add(key.size());
-  digester.Add({reinterpret_cast<const std::uint8_t*>(key.data()), key.size()});
-  add(member.rows);
-  std::size_t bytes_input = 0;
-  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
-    const std::uint8_t* base =
-        region_.data() + shared.offset +
-        shm::InputOffset(layout, i, shared.capacity, shared.bytes_capacity);
-    if (layout.inputs[i].is_bytes == 0) {
-      const std::uint64_t row_bytes = layout.inputs[i].row_bytes;
-      digester.Add({base + row_bytes * row, row_bytes * member.rows});
-      continue;
-    }
-    const std::uint64_t elements = batch.shape->elements[i];
-    const std::uint64_t used = segment.bytes_used.empty()
-                                   ? shared.bytes_capacity
-                                   : segment.bytes_used[bytes_input++];
-    const wire::Bytes all(base, used);
-    const std::uint64_t begin = wire::RawBytesPrefix(all, elements * row);
-    const std::uint64_t size =
-        wire::RawBytesPrefix(all.subspan(begin), elements * member.rows);
-    digester.Add(all.subspan(begin, size));
-  }
-  return digester.Finish();
-}
-
 // A request that has just joined a batch leaves it again when it is known to be guilty.
 Status VersionQueue::RefuseGuilty(Request* request) {
   if (guilty_.empty()) {
@@ -216,7 +246,7 @@ Status VersionQueue::RefuseGuilty(Request* request) {
   if (!guilty_.MayKnow(SizeOf(*batch, member))) {
     return {};
   }
-  const Deed* deed = guilty_.Find(DigestOf(*batch, member), now_);
+  const Deed* deed = guilty_.Find(DigestOf(region_.data(), *batch, member), now_);
   if (deed == nullptr) {
     return {};
   }
@@ -244,7 +274,9 @@ void VersionQueue::Watch(Nanos now) {
   const Nanos step = watchdog_.Step(now);
   for (WorkerLink* link : workers_) {
     const std::uint64_t moves = link->port().moves();
-    if (link->batches.empty() || moves != link->moves) {
+    // A worker whose response is kept may have nothing to do.
+    const bool waits = link->sink_keeps || link->kept != nullptr;
+    if (link->batches.empty() || moves != link->moves || waits) {
       link->moves = moves;
       link->unmoved = 0;
       continue;

@@ -48,6 +48,9 @@ struct QueueOptions {
   Nanos batch_timeout = 0;  // 0: from what batches took so far (watchdog.h).
   // False: no request is ever run twice, because a run has side effects.
   bool retry = true;
+  // A request has any number of responses (AnswerSink::OnPart) and shares its batch
+  // with no other.
+  bool decoupled = false;
   QueuePolicy policy;
   std::vector<wire::TensorSpec> outputs;
   // Names of classes, by output; empty where there are none.

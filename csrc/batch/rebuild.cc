@@ -9,6 +9,81 @@
 
 namespace leeboard::batch {
 
+// Rows that lie together in a slab.
+struct SlabRows {
+  std::uint8_t* region;
+  const Shape* shape;
+  const OwnedSegment* segment;
+  std::uint32_t row;  // Within the segment.
+  std::uint32_t rows;
+};
+
+namespace {
+
+// Bytes of a BYTES input's rows, and where they begin within the input's `used` bytes.
+std::uint64_t BytesSize(const SlabRows& rows, std::uint32_t input, std::uint64_t used,
+                        std::uint64_t* begin) {
+  const shm::Segment& shared = rows.segment->shared;
+  const std::uint64_t elements = rows.shape->elements[input];
+  const wire::Bytes all(rows.region + shared.offset +
+                            shm::InputOffset(rows.shape->layout, input, shared.capacity,
+                                             shared.bytes_capacity),
+                        used);
+  *begin = wire::RawBytesPrefix(all, elements * rows.row);
+  return wire::RawBytesPrefix(all.subspan(*begin), elements * rows.rows);
+}
+
+// Whether the last segment of a batch is a slab with room for them.
+bool FitsLast(const SlabRows& rows, const Batch& batch) {
+  if (batch.segments.empty() || !batch.segments.back().slab) {
+    return false;
+  }
+  const OwnedSegment& to = batch.segments.back();
+  if (batch.rows - to.row_begin + rows.rows > to.shared.capacity) {
+    return false;
+  }
+  const shm::LayoutRecord& layout = rows.shape->layout;
+  std::size_t bytes_input = 0;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    if (layout.inputs[i].is_bytes == 0) {
+      continue;
+    }
+    std::uint64_t begin = 0;
+    const std::uint64_t size =
+        BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
+    if (to.bytes_used[bytes_input++] + size > to.shared.bytes_capacity) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void CopyRows(const SlabRows& rows, OwnedSegment* to, std::uint32_t to_row) {
+  const shm::LayoutRecord& layout = rows.shape->layout;
+  const shm::Segment& from = rows.segment->shared;
+  std::size_t bytes_input = 0;
+  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
+    const std::uint8_t* source =
+        rows.region + from.offset +
+        shm::InputOffset(layout, i, from.capacity, from.bytes_capacity);
+    std::uint8_t* target =
+        rows.region + to->shared.offset +
+        shm::InputOffset(layout, i, to->shared.capacity, to->shared.bytes_capacity);
+    const std::uint64_t row_bytes = layout.inputs[i].row_bytes;
+    std::uint64_t begin = row_bytes * rows.row;
+    std::uint64_t size = row_bytes * rows.rows;
+    std::uint64_t at = row_bytes * to_row;
+    if (layout.inputs[i].is_bytes != 0) {
+      size = BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
+      at = to->bytes_used[bytes_input];
+      to->bytes_used[bytes_input++] += size;
+    }
+    std::memcpy(target + at, source + begin, size);
+  }
+}
+
+}  // namespace
+
 void VersionQueue::FreeSegment(Shape* shape, const OwnedSegment& segment) {
   constexpr std::size_t kKept = 8;
   if (segment.size == 0) {
@@ -56,52 +131,6 @@ void VersionQueue::FreeBatch(Batch* batch) {
   delete batch;
 }
 
-// Rows that lie together in a slab.
-struct VersionQueue::SlabRows {
-  const Shape* shape;
-  const OwnedSegment* segment;
-  std::uint32_t row;  // Within the segment.
-  std::uint32_t rows;
-};
-
-// Bytes of a BYTES input's rows, and where they begin within the input's `used` bytes.
-std::uint64_t VersionQueue::BytesSize(const SlabRows& rows, std::uint32_t input,
-                                      std::uint64_t used, std::uint64_t* begin) const {
-  const shm::Segment& shared = rows.segment->shared;
-  const std::uint64_t elements = rows.shape->elements[input];
-  const wire::Bytes all(region_.data() + shared.offset +
-                            shm::InputOffset(rows.shape->layout, input, shared.capacity,
-                                             shared.bytes_capacity),
-                        used);
-  *begin = wire::RawBytesPrefix(all, elements * rows.row);
-  return wire::RawBytesPrefix(all.subspan(*begin), elements * rows.rows);
-}
-
-// Whether the last segment of a batch is a slab with room for them.
-bool VersionQueue::FitsLast(const SlabRows& rows, const Batch& batch) const {
-  if (batch.segments.empty() || !batch.segments.back().slab) {
-    return false;
-  }
-  const OwnedSegment& to = batch.segments.back();
-  if (batch.rows - to.row_begin + rows.rows > to.shared.capacity) {
-    return false;
-  }
-  const shm::LayoutRecord& layout = rows.shape->layout;
-  std::size_t bytes_input = 0;
-  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
-    if (layout.inputs[i].is_bytes == 0) {
-      continue;
-    }
-    std::uint64_t begin = 0;
-    const std::uint64_t size =
-        BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
-    if (to.bytes_used[bytes_input++] + size > to.shared.bytes_capacity) {
-      return false;
-    }
-  }
-  return true;
-}
-
 // Adds a segment that is just large enough.
 bool VersionQueue::AddExact(const SlabRows& rows, Batch* batch) {
   const shm::LayoutRecord& layout = rows.shape->layout;
@@ -127,31 +156,6 @@ bool VersionQueue::AddExact(const SlabRows& rows, Batch* batch) {
   return true;
 }
 
-void VersionQueue::CopyRows(const SlabRows& rows, OwnedSegment* to,
-                            std::uint32_t to_row) {
-  const shm::LayoutRecord& layout = rows.shape->layout;
-  const shm::Segment& from = rows.segment->shared;
-  std::size_t bytes_input = 0;
-  for (std::uint32_t i = 0; i < layout.input_count; ++i) {
-    const std::uint8_t* source =
-        region_.data() + from.offset +
-        shm::InputOffset(layout, i, from.capacity, from.bytes_capacity);
-    std::uint8_t* target =
-        region_.data() + to->shared.offset +
-        shm::InputOffset(layout, i, to->shared.capacity, to->shared.bytes_capacity);
-    const std::uint64_t row_bytes = layout.inputs[i].row_bytes;
-    std::uint64_t begin = row_bytes * rows.row;
-    std::uint64_t size = row_bytes * rows.rows;
-    std::uint64_t at = row_bytes * to_row;
-    if (layout.inputs[i].is_bytes != 0) {
-      size = BytesSize(rows, i, rows.segment->bytes_used[bytes_input], &begin);
-      at = to->bytes_used[bytes_input];
-      to->bytes_used[bytes_input++] += size;
-    }
-    std::memcpy(target + at, source + begin, size);
-  }
-}
-
 // Moves a live member. False: no memory; nothing was changed.
 bool VersionQueue::MoveMember(Batch* from, const Member& member, Batch* to) {
   OwnedSegment& segment = from->segments[member.segment];
@@ -161,8 +165,8 @@ bool VersionQueue::MoveMember(Batch* from, const Member& member, Batch* to) {
     moved.row_begin = to->rows;
     to->segments.push_back(std::move(moved));
   } else {
-    const SlabRows rows{from->shape, &segment, member.row_begin - segment.row_begin,
-                        member.rows};
+    const SlabRows rows{region_.data(), from->shape, &segment,
+                        member.row_begin - segment.row_begin, member.rows};
     // What fitted into a slab beside others fits into an empty one.
     if (!(to->sealed ? AddExact(rows, to) : FitsLast(rows, *to) || AddSlab(to))) {
       return false;

@@ -30,7 +30,8 @@ VersionQueue::VersionQueue(QueueOptions options, shm::Region region)
       counters_(std::max<std::uint32_t>(options_.max_batch_size, 1)),
       region_(std::move(region)),
       arena_(region_.size()),
-      output_row_bytes_(RowBytesOf(options_.outputs)),
+      // A response may have any number of rows.
+      output_row_bytes_(options_.decoupled ? 0 : RowBytesOf(options_.outputs)),
       segment_capacity_(
           std::clamp<std::uint32_t>(options_.max_batch_size, 1, kMaxSegments)),
       watchdog_(options_.batch_timeout),
@@ -72,6 +73,9 @@ Status VersionQueue::Create(QueueOptions options, std::unique_ptr<VersionQueue>*
 }
 
 std::uint32_t VersionQueue::CloseRows() const {
+  if (options_.decoupled) {
+    return 1;  // A batch is one request, however many rows it has.
+  }
   const std::uint32_t most = std::max<std::uint32_t>(options_.max_batch_size, 1);
   return options_.close_rows == 0 ? most : std::min(options_.close_rows, most);
 }
@@ -93,6 +97,7 @@ void VersionQueue::FreeRequest(Request* request) {
     return;
   }
   request->call = nullptr;
+  request->message = nullptr;
   request->batch = nullptr;
   request->id.clear();
   request->outputs.clear();
@@ -125,6 +130,7 @@ void VersionQueue::Forget(Request* request) {
   FreeRequest(request);
   if (batch->state == Batch::State::kClaimed) {
     counters_.dead_rows_computed.Add(member.rows);
+    StopResponses(batch);
     return;
   }
   counters_.queued.Subtract();
@@ -179,6 +185,7 @@ void VersionQueue::WorkerGone(WorkerLink* link, Nanos now) {
   Collect(link, now);
   workers_.erase(std::find(workers_.begin(), workers_.end(), link));
   counters_.workers.Set(workers_.size());
+  link->Forgo();
   const std::vector<Batch*> unfinished = std::move(link->batches);
   link->batches.clear();
   // Youngest first: each goes to the front of the queue, so the oldest ends up first.

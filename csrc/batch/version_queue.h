@@ -36,6 +36,8 @@
 
 namespace leeboard::batch {
 
+struct SlabRows;
+
 class VersionQueue {
  public:
   static Status Create(QueueOptions options, std::unique_ptr<VersionQueue>* out);
@@ -52,8 +54,7 @@ class VersionQueue {
 
   // Takes a request whose data is complete and checked. On error the caller keeps it.
   Status Enqueue(Request* request, const RequestRows& rows);
-  // Reserves a segment for a request whose tensors are still arriving, and where each
-  // input goes. `bytes_sizes` are the raw sizes of all inputs.
+  // Reserves a segment for a request whose tensors, of these sizes, still arrive.
   Status Reserve(const RequestRows& rows, std::span<const std::uint64_t> raw_sizes,
                  Landing* landing);
   [[nodiscard]] std::uint8_t* LandingInput(const Landing& landing, std::uint32_t input);
@@ -61,8 +62,10 @@ class VersionQueue {
   // Takes a request whose landing is full. Always succeeds unless the queue is full.
   Status EnqueueLanded(Request* request, const Landing& landing);
 
-  // The client no longer waits; the request is freed without a word to the sink.
+  // Nobody waits any more: the sink hears nothing more of the request, which is freed.
   void Forget(Request* request);
+  // After AnswerSink::OnPart said false: the next response of this request may come.
+  void TakeMore(Request* request);
   // Puts a request that waits behind all others, if there is memory to move its rows.
   void Delay(Request* request);
   [[nodiscard]] ShortestRun& shortest_run() { return shortest_run_; }
@@ -91,8 +94,7 @@ class VersionQueue {
   // Whether nothing of any request is left, and no reply points to a worker's memory.
   [[nodiscard]] bool IsUnused() const;
 
-  // Memory for requests, reused.
-  Request* NewRequest();
+  Request* NewRequest();  // Memory for requests, reused.
   void FreeRequest(Request* request);
 
  private:
@@ -118,13 +120,8 @@ class VersionQueue {
   void Touch(Batch* batch);
 
   // rebuild.cc: rows from batch to batch, and out of them.
-  struct SlabRows;
   bool MoveMember(Batch* from, const Member& member, Batch* to);
-  std::uint64_t BytesSize(const SlabRows& rows, std::uint32_t input, std::uint64_t used,
-                          std::uint64_t* begin) const;
-  bool FitsLast(const SlabRows& rows, const Batch& batch) const;
   bool AddExact(const SlabRows& rows, Batch* batch);
-  void CopyRows(const SlabRows& rows, OwnedSegment* to, std::uint32_t to_row);
   Batch* Rebuild(Batch* batch, std::uint32_t first_row, bool alone = false);
   void FreeSegment(Shape* shape, const OwnedSegment& segment);
   void FreeBatch(Batch* batch);
@@ -151,19 +148,21 @@ class VersionQueue {
   void Condemn(Batch* batch, Nanos now);
   Nanos OfferSuspect(Nanos now);
   void Unreserve();
-  [[nodiscard]] std::uint64_t SizeOf(const Batch& batch, const Member& member) const;
-  [[nodiscard]] Digest DigestOf(const Batch& batch, const Member& member) const;
   Status RefuseGuilty(Request* request);
 
-  // finish.cc: completions to answers.
+  // finish.cc, responses.cc: completions to answers.
   void Finish(Batch* batch, const shm::Completion& completion, Nanos now);
-  const char* CheckOutputs(const Batch& batch, const shm::Completion& completion) const;
-  const char* AdoptRegion(Batch* batch, const shm::Completion& completion);
+  [[nodiscard]] const char* CheckOutputs(const Batch& batch, const Outputs& out) const;
+  const char* AdoptRegion(Batch* batch);
+  std::uint64_t LearnSize(Batch* batch);
   void Deliver(Batch* batch, const shm::Completion& completion, Nanos now);
   void Count(const Batch& batch, const shm::Completion& completion, Nanos now);
   void SplitFailed(Batch* batch, std::deque<Batch*>* queue);
   void RunOnceMore(Batch* batch);
   void FailBatch(Batch* batch, const Status& status, Reason reason);
+  const char* Respond(Batch* batch, Nanos now);
+  bool Give(Batch* batch, Outputs* outputs, Nanos now);
+  void StopResponses(Batch* batch);
 
   QueueOptions options_;
   VersionCounters counters_;
@@ -183,6 +182,7 @@ class VersionQueue {
   Batch* quarantined_ = nullptr;    // Runs alone.
   WorkerLink* reserved_ = nullptr;  // Takes suspects only.
   Guilty guilty_;
+  Guilty unsure_;  // Ended a worker after responses, once: that was not tried again.
   Watchdog watchdog_;
   ShortestRun shortest_run_;
   Nanos now_ = 0;                // Of the last pass.
@@ -191,7 +191,7 @@ class VersionQueue {
   std::uint64_t landings_ = 0;  // Reserved, and neither taken nor given up.
   std::shared_ptr<std::uint64_t> lingering_;  // Links that only replies hold.
   std::vector<std::unique_ptr<Request>> free_requests_;
-  std::unique_ptr<shm::Completion> completion_;
+  std::unique_ptr<shm::Completion> completion_;  // The one that is being looked at.
   bool needs_pump_ = false;
 };
 

@@ -81,6 +81,20 @@ Status WorkerLink::ReceiveRegion(std::uint32_t seq, std::uint64_t max_size,
       "shared memory: the worker sends regions that it does not use");
 }
 
+void WorkerLink::LetGo() {
+  if (!sink_keeps && kept == nullptr && port_.has_response()) {
+    port_.TakeResponse();
+    port_.Ring();
+  }
+}
+
+Outputs::Outputs(WorkerLink* link) : link_(link) {
+  ++link->grants;
+  if (link->grants_gauge != nullptr) {
+    link->grants_gauge->Add();
+  }
+}
+
 Outputs* Outputs::Grant(WorkerLink* link, std::uint64_t capacity) {
   const std::uint64_t offset = link->arena().Allocate(capacity);
   if (offset == shm::Arena::kNone) {
@@ -89,18 +103,26 @@ Outputs* Outputs::Grant(WorkerLink* link, std::uint64_t capacity) {
   auto* outputs = new Outputs(link);
   outputs->offset_ = offset;
   outputs->capacity_ = capacity;
-  ++link->grants;
-  if (link->grants_gauge != nullptr) {
-    link->grants_gauge->Add();
-  }
+  return outputs;
+}
+
+Outputs* Outputs::Own(WorkerLink* link, shm::Region region) {
+  auto* outputs = new Outputs(link);
+  outputs->Adopt(std::move(region));
   return outputs;
 }
 
 void Outputs::DropReference() {
   if (--references_ > 0) {
+    if (references_ == 1 && link_->kept == this) {
+      link_->kept = nullptr;
+      link_->LetGo();
+    }
     return;
   }
-  link_->arena().Free(offset_, capacity_);
+  if (offset_ != shm::Arena::kNone) {
+    link_->arena().Free(offset_, capacity_);
+  }
   --link_->grants;
   if (link_->grants_gauge != nullptr) {
     link_->grants_gauge->Subtract();

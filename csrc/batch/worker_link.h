@@ -29,6 +29,10 @@ class Outputs;
 // How long to wait until replies may have given output memory back.
 inline constexpr Nanos kRetry = 1'000'000;
 
+inline constexpr std::uint64_t kLargestOwnRegion = 2ULL << 30;
+inline constexpr const char* kNoRegion =
+    "it announced a region of outputs and sent none that can be used";
+
 // How a worker ended, as far as it matters to what it was running.
 enum class Death : std::uint8_t {
   kKilled,   // From outside, as far as we know.
@@ -71,6 +75,15 @@ class WorkerLink {
   // Ends the process by SIGKILL; its death is then reported as any other.
   void Kill();
 
+  // The response that the worker published last may be overwritten as far as the sink,
+  // or the memory that it lies in, is concerned; when both agree, the worker is told.
+  void LetGo();
+  // Nothing of a response is kept any more: its batch has ended.
+  void Forgo() {
+    sink_keeps = false;
+    kept = nullptr;
+  }
+
   [[nodiscard]] shm::FrontPort& port() { return port_; }
   [[nodiscard]] shm::Arena& arena() { return arena_; }
   [[nodiscard]] const std::uint8_t* outputs() const { return outputs_.data(); }
@@ -85,6 +98,9 @@ class WorkerLink {
       nullptr;          // The same, of all workers; null once this one is gone.
   bool broken = false;  // It broke the rules: being ended, takes no batch.
   bool gone = false;    // The process is dead.
+  // Why the response that was published last may not be overwritten yet.
+  bool sink_keeps = false;  // The sink wants no other one for now.
+  Outputs* kept = nullptr;  // Replies point into its memory.
   // Links of the same queue that live on for their outputs; counted once this one does.
   std::shared_ptr<std::uint64_t> lingering;
   Death death = Death::kKilled;  // Why we ended it, if we did.
@@ -115,6 +131,10 @@ class Outputs final : public http2::ReplyMemory {
   void AddReference() override { ++references_; }
   void DropReference() override;
 
+  // Outputs that lie in `region`, of which nothing was granted.
+  static Outputs* Own(WorkerLink* link, shm::Region region);
+  [[nodiscard]] bool is_shared() const { return references_ > 1; }
+
   // Gives back what the batch did not use.
   void Trim(std::uint64_t used_end);
   void Adopt(shm::Region region) { own_ = std::move(region); }
@@ -131,10 +151,10 @@ class Outputs final : public http2::ReplyMemory {
   }
 
  private:
-  explicit Outputs(WorkerLink* link) : link_(link) {}
+  explicit Outputs(WorkerLink* link);
 
   WorkerLink* link_;
-  std::uint64_t offset_ = 0;
+  std::uint64_t offset_ = shm::Arena::kNone;
   std::uint64_t capacity_ = 0;
   std::uint32_t references_ = 1;
   shm::Region own_;

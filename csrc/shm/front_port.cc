@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace leeboard::shm {
 
@@ -120,10 +121,57 @@ Poll FrontPort::Next(Completion* completion) {
   if (offered == nullptr) {
     return Poll::kBroken;
   }
-  const Word now = Word::Decode(At(completion->seq).load(std::memory_order_relaxed));
-  const Word expected = offered->word.With(WordState::kClaimed);
+  if (completion->more == 0) {
+    return Ended(offered);
+  }
+  // It may not write a response before the last one was taken.
+  const bool is_early = std::exchange(has_response_, true);
+  response_seq_ = completion->seq;
+  return is_early || !IsClaimed(completion->seq) ? Poll::kBroken : Poll::kResponse;
+}
+
+Poll FrontPort::Ended(Offered* offered) {
+  const std::uint32_t seq = offered->word.seq;
+  const bool was_claimed = IsClaimed(seq);
+  const bool was_cancelled = offered->cancelled;
   offered_.erase(offered_.begin() + (offered - offered_.data()));
-  return now.Encode() == expected.Encode() ? Poll::kCompleted : Poll::kBroken;
+  if (was_cancelled) {
+    WriteCancelled();
+  }
+  if (has_response_) {
+    // A batch may end before its last response was taken, and no other may go on.
+    has_response_ = false;
+    return was_claimed && response_seq_ == seq ? Poll::kCompleted : Poll::kBroken;
+  }
+  return was_claimed ? Poll::kCompleted : Poll::kBroken;
+}
+
+void FrontPort::TakeResponse() {
+  if (!has_response_) {
+    return;
+  }
+  has_response_ = false;
+  published_ = true;
+  // Release for the reads of the response; sequentially consistent as in Ring().
+  page_->taken.store(consumed_, std::memory_order_seq_cst);
+}
+
+void FrontPort::Cancel(std::uint32_t seq) {
+  Offered* offered = Find(seq);
+  if (offered != nullptr && !offered->cancelled) {
+    offered->cancelled = true;
+    published_ = true;
+    WriteCancelled();
+  }
+}
+
+// Of two batches that were claimed the worker has ended the older one.
+void FrontPort::WriteCancelled() {
+  const auto last =
+      std::find_if(offered_.rbegin(), offered_.rend(),
+                   [](const Offered& offered) { return offered.cancelled; });
+  page_->cancelled.store(last == offered_.rend() ? 0 : CancelWord(last->word.seq),
+                         std::memory_order_seq_cst);
 }
 
 void FrontPort::Ring() {

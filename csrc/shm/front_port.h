@@ -23,7 +23,12 @@ enum class Handover : std::uint8_t {
   kBroken,   // The page holds what no worker of ours writes.
 };
 
-enum class Poll : std::uint8_t { kNothing, kCompleted, kBroken };
+enum class Poll : std::uint8_t {
+  kNothing,
+  kCompleted,
+  kResponse,  // One of many: the batch goes on, and the worker waits for TakeResponse.
+  kBroken,
+};
 
 class FrontPort {
  public:
@@ -55,9 +60,17 @@ class FrontPort {
   // Whether the worker has claimed it by now; what it is told may change at once.
   [[nodiscard]] bool IsClaimed(std::uint32_t seq);
 
-  // Copies the next completion, if any, and forgets its offer. The copy's seq is one
-  // that was outstanding; everything else in it is the worker's word.
+  // Copies the next completion, if any, and forgets its offer unless it is a response
+  // of a batch that goes on. The copy's seq is one that was outstanding; everything
+  // else in it is the worker's word.
   Poll Next(Completion* completion);
+
+  // The response that was seen last is done with: the worker may write the next one
+  // into its memory. Nothing where there is none.
+  void TakeResponse();
+  [[nodiscard]] bool has_response() const { return has_response_; }
+  // Nobody wants responses of a batch that the worker has claimed: it is to end it.
+  void Cancel(std::uint32_t seq);
 
   // Grows whenever the worker claims or finishes a batch.
   [[nodiscard]] std::uint64_t moves();
@@ -83,6 +96,7 @@ class FrontPort {
   struct Offered {
     Word word;  // As published last.
     bool claimed = false;
+    bool cancelled = false;
   };
 
   std::atomic<std::uint64_t>& At(std::uint32_t seq) {
@@ -90,10 +104,14 @@ class FrontPort {
   }
   Offered* Find(std::uint32_t seq);
   Handover Exchange(Offered* offered, const Word& next);
+  Poll Ended(Offered* offered);
+  void WriteCancelled();
 
   ControlPage* page_;
   int bell_;
   bool published_ = false;
+  bool has_response_ = false;  // That was not taken yet.
+  std::uint32_t response_seq_ = 0;
   std::uint32_t next_seq_ = 0;
   std::uint32_t consumed_ = 0;
   std::vector<Offered> offered_;

@@ -57,6 +57,7 @@ bool WorkerPort::TryClaim(Claim* claim) {
     if (!withdrawn) {
       claimed_seq_ = word.seq;
       claimed_rows_ = word.rows;
+      has_responded_ = false;
       *claim = {word.seq, word.rows, word.header_offset, MonotonicNow()};
       return true;
     }
@@ -116,6 +117,15 @@ WorkerPort::Taken WorkerPort::Take(int timeout_ms, int watch, Claim* claim) {
     page()->worker_sleeps.store(0, std::memory_order_relaxed);
     return Taken::kBatch;
   }
+  const bool is_stopped = Sleep(timeout_ms, watch);
+  Hold();
+  if (TryClaim(claim)) {
+    return Taken::kBatch;
+  }
+  return is_stopped ? Taken::kStopped : Taken::kNothing;
+}
+
+bool WorkerPort::Sleep(int timeout_ms, int watch) {
   std::array<pollfd, 2> waits{{{bell_.get(), POLLIN, 0}, {watch, POLLIN, 0}}};
   poll(waits.data(), waits.size(), timeout_ms);
   page()->worker_sleeps.store(0, std::memory_order_relaxed);
@@ -123,11 +133,32 @@ WorkerPort::Taken WorkerPort::Take(int timeout_ms, int watch, Claim* claim) {
     std::uint64_t rings = 0;
     [[maybe_unused]] const ssize_t size = read(bell_.get(), &rings, sizeof rings);
   }
-  Hold();
-  if (TryClaim(claim)) {
-    return Taken::kBatch;
+  return waits[1].revents != 0;
+}
+
+WorkerPort::Room WorkerPort::AwaitRoom(int timeout_ms, int watch) {
+  const auto look = [this] {
+    if (IsCancelled()) {
+      return Room::kCancelled;
+    }
+    // Pairs with the front end's store behind its reads of the last response.
+    const bool is_free =
+        !has_responded_ || page()->taken.load(std::memory_order_seq_cst) == responded_;
+    return is_free ? Room::kFree : Room::kNotYet;
+  };
+  Room room = look();
+  if (room != Room::kNotYet) {
+    return room;
   }
-  return waits[1].revents != 0 ? Taken::kStopped : Taken::kNothing;
+  page()->worker_sleeps.store(1, std::memory_order_seq_cst);
+  room = look();
+  if (room != Room::kNotYet) {
+    page()->worker_sleeps.store(0, std::memory_order_relaxed);
+    return room;
+  }
+  const bool is_stopped = Sleep(timeout_ms, watch);
+  room = look();
+  return room == Room::kNotYet && is_stopped ? Room::kStopped : room;
 }
 
 const BatchHeader& WorkerPort::header(const Claim& claim) const {
@@ -146,7 +177,10 @@ Completion* WorkerPort::record() {
 void WorkerPort::Publish() {
   const std::uint32_t next = page()->completed.load(std::memory_order_relaxed);
   const Completion& done = page()->completions[next % kCompletions];
-  if (done.code == 0 && claimed_rows_ > 0) {
+  if (done.more != 0) {
+    has_responded_ = true;
+    responded_ = next + 1;
+  } else if (done.code == 0 && claimed_rows_ > 0) {
     hold_.Ended(claimed_rows_, done.run_ended_at - done.run_began_at, Oldest().rows,
                 MonotonicNow());
   }

@@ -49,6 +49,14 @@ class WorkerPort {
     kStopped,  // `watch` is readable or hung up: see why before the next Take.
   };
 
+  // Whether the response that was published last may be overwritten.
+  enum class Room : std::uint8_t {
+    kFree,
+    kNotYet,     // The wait ended first.
+    kStopped,    // `watch` is readable or hung up.
+    kCancelled,  // Nobody wants another response: end the batch.
+  };
+
   static Status Open(const WorkerFds& fds, const RegionSizes& sizes, WorkerPort* out);
 
   // From now on a crash of this process is noted in the page. One port a process.
@@ -65,6 +73,14 @@ class WorkerPort {
   [[nodiscard]] Completion* record();
   // Publishes record(). The front end may not know until Ring.
   void Publish();
+  // Whether nobody wants more of the batch that was claimed last.
+  [[nodiscard]] bool IsCancelled() const {
+    return page()->cancelled.load(std::memory_order_seq_cst) ==
+           CancelWord(claimed_seq_);
+  }
+  // Waits, at most timeout_ms, until a response of the claimed batch may be written:
+  // until the front end has done with the one before it. `watch` is as in Take.
+  Room AwaitRoom(int timeout_ms, int watch);
   // Wakes the front end if it sleeps.
   void Ring();
 
@@ -98,6 +114,8 @@ class WorkerPort {
   };
   [[nodiscard]] Offer Oldest() const;
   void Hold();
+  // Sleeps until the bell rings; true when `watch` says something.
+  bool Sleep(int timeout_ms, int watch);
 
   Region control_;
   Region inputs_;
@@ -109,6 +127,8 @@ class WorkerPort {
   std::uint32_t cursor_ = 0;
   std::uint32_t claimed_seq_ = 0;
   std::uint32_t claimed_rows_ = 0;
+  bool has_responded_ = false;   // To the claimed batch, with more to come.
+  std::uint32_t responded_ = 0;  // Completions up to that response.
   HoldPolicy hold_;
 };
 

@@ -40,6 +40,7 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         uint32_t code
         uint32_t output_count
         uint32_t has_own_region
+        uint32_t more
         int64_t claimed_at
         int64_t run_began_at
         int64_t run_ended_at
@@ -66,6 +67,9 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
     cdef enum Taken "leeboard::shm::WorkerPort::Taken":
         pass
 
+    cdef enum Room "leeboard::shm::WorkerPort::Room":
+        pass
+
     cdef cppclass CWorkerPort "leeboard::shm::WorkerPort":
         CWorkerPort() noexcept
 
@@ -77,6 +81,8 @@ cdef extern from "shm/worker_port.h" namespace "leeboard::shm" nogil:
         const LayoutRecord& layout(const BatchHeader& header) noexcept
         Completion* record() noexcept
         void Publish() noexcept
+        bint IsCancelled() noexcept
+        Room AwaitRoom(int timeout_ms, int watch) noexcept
         void Ring() noexcept
         void NoteCrashes() noexcept
         Status GrowOutputs(uint64_t size, uint8_t** memory) except +

@@ -8,8 +8,7 @@ from libc.string cimport memcpy
 
 from runtime.native.status cimport check
 
-NOTHING = 1
-STOPPED = 2
+NOTHING, STOPPED, ROOM, CANCELLED = 1, 2, 0, 3
 
 
 @cython.final
@@ -49,8 +48,7 @@ cdef class WorkerPort:
             taken = <int>self._port.Take(timeout_ms, watch, &self._claim)
         if taken == 0:
             self._find_header()
-            self.rows = self._claim.rows
-            self.layout_id = self._layout.layout_id
+            self.rows, self.layout_id = self._claim.rows, self._layout.layout_id
             self.output_offset = self._header.output_offset
             self.output_capacity = self._header.output_capacity
         return taken
@@ -70,17 +68,14 @@ cdef class WorkerPort:
     def segments(self):
         """Return (offset, capacity, rows, bytes_capacity) of each part of the batch."""
         cdef list parts = []
-        cdef unsigned int begin = 0
-        cdef unsigned int end
-        cdef unsigned int index = 0
+        cdef unsigned int end, begin = 0, index = 0
         cdef const Segment* segment
         while begin < self.rows:
             segment = &(<BatchHeader*>self._header).segments()[index]
             end = min(RowEnd(segment[0]), self.rows)
             parts.append((segment.offset, segment.capacity, end - begin,
                           segment.bytes_capacity))
-            begin = end
-            index += 1
+            begin, index = end, index + 1
         return parts
 
     def layout(self):
@@ -111,25 +106,32 @@ cdef class WorkerPort:
         check(self._port.GrowOutputs(size, &memory))
         return PyMemoryView_FromMemory(<char*>memory, <Py_ssize_t>size, PyBUF_WRITE)
 
-    def publish(self, unsigned int output_count, bint grown, long long began_at,
-                long long ended_at):
+    def await_room(self, int timeout_ms, int watch):
+        """Wait until a response may be written: ROOM, NOTHING, STOPPED or CANCELLED."""
+        cdef int room
+        with nogil:
+            room = <int>self._port.AwaitRoom(timeout_ms, watch)
+        return room
+
+    cdef Completion* _record(self, unsigned int code, unsigned int outputs) noexcept:
         cdef Completion* record = self._port.record()
-        record.seq = self._claim.seq
-        record.code = 0
-        record.output_count = output_count
-        record.has_own_region = grown
+        record.seq, record.code, record.output_count = self._claim.seq, code, outputs
+        record.has_own_region, record.more = 0, 0
         record.claimed_at = self._claim.claimed_at
-        record.run_began_at = began_at
-        record.run_ended_at = ended_at
+        return record
+
+    def publish(self, unsigned int output_count, bint grown, long long began_at,
+                long long ended_at, bint more):
+        """Publish the batch, or one of its responses; False: nobody wants more of it."""
+        cdef Completion* record = self._record(0, output_count)
+        record.has_own_region, record.more = grown, more
+        record.run_began_at, record.run_ended_at = began_at, ended_at
         self._port.Publish()
+        return not self._port.IsCancelled()
 
     def fail(self, unsigned int code, bytes message):
-        cdef Completion* record = self._port.record()
-        cdef size_t size = min(<size_t>len(message), <size_t>980)
-        record.seq = self._claim.seq
-        record.code = code
-        record.output_count = 0
-        record.has_own_region = 0
+        cdef Completion* record = self._record(code, 0)
+        cdef size_t size = min(<size_t>len(message), <size_t>970)
         memcpy(record.message_data(), <const char*>message, size)
         record.message_data()[size] = 0
         self._port.Publish()

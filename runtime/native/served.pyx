@@ -16,7 +16,13 @@ from runtime.native.plane cimport (
     TensorSpec,
     string_view,
 )
-from runtime.native.snapshot cimport CountsOf, HistogramsOf, LatencyBounds, RowBounds
+from runtime.native.snapshot cimport (
+    CountsOf,
+    HistogramsOf,
+    LatencyBounds,
+    LibraryVersions,
+    RowBounds,
+)
 from runtime.native.status cimport check
 
 
@@ -62,6 +68,7 @@ cdef class Served:
         queue.max_queue_size = options.max_queue_size
         queue.input_bytes = options.input_bytes
         queue.retry = options.retry
+        queue.decoupled = options.decoupled
         policy = options.policy
         queue.policy.timeout = policy.timeout_us * 1000
         queue.policy.delays = policy.delays
@@ -128,3 +135,9 @@ def latency_bounds_ns():
 def row_bounds():
     """Return the upper bounds of the batch-row buckets."""
     return list(RowBounds())
+
+
+def library_versions():
+    """Return the versions of the libraries that the data plane runs with, by name."""
+    return {name.decode(): version.decode() for name, version in
+            dict(LibraryVersions()).items()}

@@ -27,7 +27,7 @@ from runtime.backends.load_check import (
     SEED,
     prove_batch,
     refuse_not_finite,
-    run_once,
+    run_whole,
     time_one,
     time_sizes,
     unguessable,
@@ -146,9 +146,11 @@ class Gate:
                 device=plan.device,
                 inputs=as_model_specs(plan.inputs, batched),
                 outputs=as_model_specs(plan.outputs, batched),
+                decoupled=plan.decoupled,
                 extra=dict(plan.options),
             )
             backend.load(plan.path, options)
+            refuse_other_kind(backend.signature(), plan.decoupled)
             found.append(backend.signature().platform)
         return backend
 
@@ -231,7 +233,12 @@ class Gate:
                 )
                 return backend, None
             given = {name: values.copy() for name, values in one.items()}
-            refuse_not_finite(signature, run_once(backend, given, None))
+            responses, is_whole = run_whole(backend, given)
+            for response in responses:
+                refuse_not_finite(signature, response)
+            if signature.decoupled:
+                which = "" if is_whole else "the first "
+                found.append(f"{which}{len(responses)} responses")
             written = [name for name in one if not same_bits(one[name], given[name])]
             if written:
                 self.notes.append(f"the model writes to its input {written[0]!r}, a copy")
@@ -240,7 +247,7 @@ class Gate:
             for sample in self.plan.samples:
                 arrays = sample_inputs(sample, signature, SEED)
                 for _ in range(sample.count):
-                    run_once(backend, arrays, None)
+                    run_whole(backend, arrays)
                 found.append(f"warm-up {sample.name} x {sample.count}")
         return backend, one
 
@@ -262,13 +269,14 @@ class Gate:
             with self._step("golden") as found:
                 inputs, expected = read_golden(plan.golden, signature)
                 refuse_other_answers(backend, inputs, expected, plan.tolerances)
-                found.append(f"{len(expected)} outputs as in {plan.golden.name}")
+                outputs = sum(map(len, expected))
+                found.append(f"{outputs} outputs as in {plan.golden.name}")
         with self._step("sizes") as found:
             largest = self._largest(signature)
             times = time_sizes(backend, largest if batchable else 1, warmup)
             found.append(", ".join(f"{n}: {us:.0f} us" for n, us in times.items()))
         row_bytes = sum(values.nbytes for values in one.values())
-        wanted = batchable and plan.measured
+        wanted = batchable and plan.measured and not plan.decoupled
         return replace(
             report,
             batchable=batchable,
@@ -285,6 +293,8 @@ class Gate:
         plan = self.plan
         if plan.max_batch_size == 0:
             return False
+        if plan.decoupled and backend.signature().batchable:
+            return True  # Requests have rows, but nobody's are joined with another's.
         with self._step("batch") as found:
             reason = (
                 prove_batch(backend, warmup, allowed)
@@ -297,6 +307,19 @@ class Gate:
                 self.notes.append(f"no batching: {reason}")
             found.append(reason or "a row's answer does not depend on its batch")
         return not reason
+
+
+def refuse_other_kind(signature: Signature, decoupled: bool) -> None:
+    """Raise ModelError unless the model gives as many responses as was asked for."""
+    if decoupled and not signature.decoupled:
+        raise ModelError(
+            f"decoupled: a {signature.platform} model gives each request one response, and "
+            "only a Python class gives more; remove decoupled"
+        )
+    if signature.decoupled and not decoupled:
+        raise ModelError(
+            "the model gives a request any number of responses; write decoupled: true"
+        )
 
 
 def same_bits(before: Array, after: Array) -> bool:

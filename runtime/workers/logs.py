@@ -96,4 +96,5 @@ class LineForwarder:
         text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip()
         shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
         if shown:
-            self._logger.info("[%s] %s", self._name, shown)
+            whose = {"worker": self._name}
+            self._logger.info("[%s] %s", self._name, shown, extra=whose)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from runtime.backends.base import Backend, Signature
+from runtime.backends.base import Backend, Inputs, Signature
 from runtime.errors import InputError, LeeboardError
 from runtime.native.port import NOTHING, STOPPED, WorkerPort, monotonic_ns
 from runtime.workers.faults import Faults
+from runtime.workers.responses import SlotResponses
 from runtime.workers.slots import InputReader, SlotOutputs
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,15 @@ class BatchLoop:
         self._faults = faults
         self._inputs = InputReader(port, signature)
         self._outputs = SlotOutputs(port, signature, batched)
+        self._responses = (
+            SlotResponses(port, signature, WAIT_MS) if signature.decoupled else None
+        )
 
     def run(self, watch: int) -> None:
         """Serve until the descriptor `watch` becomes readable or hangs up."""
         port = self._port
+        if self._responses is not None:
+            self._responses.watch = watch
         while True:
             taken = port.take(WAIT_MS, watch)
             if taken == STOPPED:
@@ -55,13 +61,10 @@ class BatchLoop:
         try:
             self._pass("after_claim")
             inputs = self._inputs.read()
-            outputs = self._outputs
-            outputs.begin()
-            began = monotonic_ns()
-            self._backend.run(inputs, outputs)
-            ended = monotonic_ns()
-            self._pass("mid_output")
-            count = outputs.finish()
+            if self._responses is None:
+                done = self._answer(inputs, self._outputs)
+            else:
+                done = self._respond(inputs, self._responses)
             self._pass("before_publish")
         except InputError as error:
             port.fail(INVALID_ARGUMENT, str(error).encode())
@@ -74,7 +77,29 @@ class BatchLoop:
             logger.exception("the backend raised an unexpected error")
             port.fail(INTERNAL, f"{type(error).__name__}: {error}".encode())
         else:
-            port.publish(count, outputs.grown, began, ended)
+            port.publish(*done)
+
+    def _answer(
+        self, inputs: Inputs, outputs: SlotOutputs
+    ) -> tuple[int, bool, int, int, bool]:
+        """Run the batch; returns what to publish."""
+        outputs.begin()
+        began = monotonic_ns()
+        self._backend.run(inputs, outputs)
+        ended = monotonic_ns()
+        self._pass("mid_output")
+        return outputs.finish(), outputs.grown, began, ended, False
+
+    def _respond(
+        self, inputs: Inputs, responses: SlotResponses
+    ) -> tuple[int, bool, int, int, bool]:
+        """Run the batch, which publishes its responses; returns how to end it."""
+        responses.start()
+        self._backend.run(inputs, responses)
+        ended = monotonic_ns()
+        self._pass("mid_output")
+        responses.end()
+        return 0, False, responses.began, ended, False
 
     def _pass(self, point: str) -> None:
         if self._faults is not None:

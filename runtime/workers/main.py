@@ -86,6 +86,7 @@ def signature_from(message: dict[str, Any]) -> Signature:
         specs(message["outputs"]),
         message["batchable"],
         message["max_rows"],
+        message["decoupled"],
     )
 
 

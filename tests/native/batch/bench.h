@@ -24,6 +24,7 @@ struct BenchOptions {
   std::uint32_t max_shapes = 64;
   Nanos batch_timeout = 0;
   bool retry = true;
+  bool decoupled = false;
   int workers = 1;
   // Inputs, and outputs alike. UINT8 of any width unless said otherwise.
   std::vector<wire::TensorSpec> tensors = {Spec(wire::DType::kUint8, {-1})};
@@ -36,14 +37,12 @@ class Bench {
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
-  // Enqueues a request named `id`.
+  // Enqueues a request named `id`; without tensors, one row of UINT8 or of BYTES.
   Status Send(const std::string& id, std::uint32_t rows,
               const std::vector<Tensor>& tensors);
-  // One row of UINT8.
   Status Send(const std::string& id, const std::string& row) {
     return Send(id, 1, {{{static_cast<std::int64_t>(row.size())}, row}});
   }
-  // One row of one BYTES element.
   Status SendText(const std::string& id, std::string_view text) {
     return Send(id, 1, {{{1}, Element(text)}});
   }
@@ -91,6 +90,7 @@ inline Bench::Bench(const BenchOptions& options)
   of_queue.max_shapes = options.max_shapes;
   of_queue.batch_timeout = options.batch_timeout;
   of_queue.retry = options.retry;
+  of_queue.decoupled = options.decoupled;
   of_queue.outputs = options.tensors;
   EXPECT_TRUE(VersionQueue::Create(std::move(of_queue), &queue).ok());
   queue->set_sink(&sink);
@@ -171,7 +171,7 @@ inline void Bench::RunAll() {
   }
 }
 
-// Nothing is left of any request, but what is kept for the next one.
+// Nothing is left but what is kept for the next request.
 inline void Bench::ExpectIdle() {
   EXPECT_EQ(counters().queued.get(), 0u);
   EXPECT_EQ(counters().open_batches.get(), 0u);

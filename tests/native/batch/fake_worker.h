@@ -31,6 +31,7 @@ class FakeWorker {
   bool Take(int timeout_ms = 0, int watch = -1);
   // The claimed batch. REQUIRES: Take.
   [[nodiscard]] SeenBatch Look() const;
+  [[nodiscard]] const shm::Claim& claim() const { return claim_; }
   // Echoes the claimed batch and publishes it.
   void Finish();
   // Finishes the claimed batch, or claims one first; returns its rows, 0 when there is
@@ -159,7 +160,7 @@ inline void FakeWorker::Finish() {
   shm::Completion* record = port.record();
   record->seq = claim_.seq;
   record->output_count = static_cast<std::uint32_t>(seen.inputs.size());
-  record->has_own_region = 0;
+  record->has_own_region = record->more = 0;
   record->claimed_at = record->run_began_at = record->run_ended_at = claim_.claimed_at;
   record->run_ended_at += takes;
   const std::vector<std::string>& first = seen.inputs[0];

@@ -4,8 +4,12 @@
 #ifndef LEEBOARD_TESTS_NATIVE_BATCH_RECORDING_SINK_H_
 #define LEEBOARD_TESTS_NATIVE_BATCH_RECORDING_SINK_H_
 
+#include <gtest/gtest.h>
+
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batch/version_queue.h"
@@ -24,9 +28,29 @@ class RecordingSink final : public AnswerSink {
   explicit RecordingSink(std::vector<wire::TensorSpec> outputs)
       : outputs_(std::move(outputs)) {}
 
+  bool OnPart(Request* request, const Answer& answer) override {
+    EXPECT_TRUE(answer.is_part);
+    const shm::OutputRecord& record = answer.completion->outputs[0];
+    const char* text = reinterpret_cast<const char*>(answer.base) + record.offset;
+    parts[request->id].emplace_back(text, record.size);
+    if (holds) {
+      held_parts.emplace_back(text, parts[request->id].back());
+      answer.outputs->AddReference();
+      held.push_back(answer.outputs);
+    }
+    if (on_part) {
+      return on_part(request);
+    }
+    return true;
+  }
   void OnAnswer(Request* request, const Answer& answer) override {
     End& end = ends[request->id];
     ++end.times;
+    waiting.erase(request->id);
+    if (request->queue->options().decoupled) {
+      EXPECT_EQ(answer.completion->output_count, 0u);
+      return;
+    }
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       end.outputs.push_back(Slice(i, answer));
     }
@@ -34,7 +58,6 @@ class RecordingSink final : public AnswerSink {
       answer.outputs->AddReference();
       held.push_back(answer.outputs);
     }
-    waiting.erase(request->id);
   }
   void OnFailure(Request* request, const Status& status) override {
     End& end = ends[request->id];
@@ -58,6 +81,10 @@ class RecordingSink final : public AnswerSink {
   }
 
   void LetGo() {
+    for (const auto& [text, before] : std::exchange(held_parts, {})) {
+      EXPECT_EQ(before.compare(0, before.size(), text, before.size()), 0)
+          << "a response was overwritten while it was held";
+    }
     for (Outputs* outputs : std::exchange(held, {})) {
       outputs->DropReference();
     }
@@ -77,12 +104,15 @@ class RecordingSink final : public AnswerSink {
   }
 
   std::map<std::string, End> ends;
+  std::map<std::string, std::vector<std::string>> parts;  // First outputs of responses.
+  std::function<bool(Request*)> on_part;                  // What OnPart says.
   std::map<std::string, Request*> waiting;
   std::vector<WorkerLink*> broken;
   std::vector<std::string> reasons;
   std::vector<std::uint64_t> guilty_workers;
   std::vector<std::string> guilty_texts;
   std::vector<Outputs*> held;
+  std::vector<std::pair<const char*, std::string>> held_parts;  // As they were.
   bool holds = false;
   bool yields = false;  // Lets go under pressure.
   int pressures = 0;

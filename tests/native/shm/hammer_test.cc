@@ -160,7 +160,7 @@ std::uint64_t Work(WorkerPort* port, int watch) {
     }
     Completion* record = port->record();
     record->seq = claim.seq;
-    record->code = 0;
+    record->code = record->more = 0;
     record->output_count = 1;
     record->outputs[0].offset = claim.rows;
     record->outputs[0].size = sum;

@@ -62,10 +62,11 @@ class Pair {
     Claim claim;
     return worker.Take(0, -1, &claim) == WorkerPort::Taken::kBatch ? claim : Claim{};
   }
-  void Complete(const Claim& claim) {
+  void Complete(const Claim& claim, bool more = false) {
     Completion* record = worker.record();
     record->seq = claim.seq;
     record->code = 0;
+    record->more = more ? 1 : 0;
     record->output_count = 0;
     record->run_began_at = record->run_ended_at = claim.claimed_at;
     worker.Publish();
@@ -78,6 +79,7 @@ class Pair {
     return poll;
   }
   [[nodiscard]] std::uint8_t* inputs() const { return inputs_.data(); }
+  [[nodiscard]] std::uint8_t* outputs() const { return outputs_.data(); }
 
   bool valid = false;
   UniqueFd bell{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};

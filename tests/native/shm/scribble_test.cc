@@ -52,10 +52,11 @@ void ScribbleRecord(Random& random, ControlPage* page) {
   }
   record.seq = Number(random);
   record.output_count = Number(random);
+  record.more = Number(random) % 3;
 }
 
 void Scribble(Random& random, ControlPage* page) {
-  switch (random() % 6) {
+  switch (random() % 8) {
     case 0:
     case 1:
       ScribbleWord(random, page);
@@ -69,6 +70,12 @@ void Scribble(Random& random, ControlPage* page) {
     case 4:
       page->worker_sleeps.store(Number(random));
       return;
+    case 5:
+      page->taken.store(Number(random));
+      return;
+    case 6:
+      page->cancelled.store(Number(random));
+      return;
     default:
       page->front_sleeps.store(Number(random));
   }
@@ -81,7 +88,7 @@ class Front {
 
   // False once the worker is known to be broken.
   bool Step(Random& random) {
-    switch (random() % 5) {
+    switch (random() % 7) {
       case 0:
         return Offer(random);
       case 1:
@@ -94,6 +101,14 @@ class Front {
         pair_->front.Ring();
         pair_->front.SetSleeping(random() % 2 == 0);
         return outstanding_.empty() || pair_->front.IsClaimed(Any(random)) || true;
+      case 4:
+        pair_->front.TakeResponse();
+        return true;
+      case 5:
+        if (!outstanding_.empty()) {
+          pair_->front.Cancel(Any(random));
+        }
+        return true;
       default:
         return Next();
     }
@@ -131,7 +146,13 @@ class Front {
   }
   bool Next() {
     std::uint32_t seq = 0;
+    const bool had_response = pair_->front.has_response();
     const Poll poll = pair_->Next(&seq);
+    if (poll == Poll::kResponse) {
+      EXPECT_EQ(outstanding_.count(seq), 1u) << "it was not outstanding";
+      EXPECT_FALSE(had_response) << "the last one was not taken";
+      EXPECT_TRUE(pair_->front.IsClaimed(seq));
+    }
     if (poll == Poll::kCompleted) {
       EXPECT_EQ(outstanding_.erase(seq), 1u) << "it was not outstanding";
       EXPECT_LE(pair_->completion.output_count, kMaxTensors);
@@ -155,6 +176,11 @@ void RunOne(std::uint64_t seed) {
     whole = front.Step(random);
     if (random() % 4 == 0) {
       const Claim claim = pair.Take();
+      for (int i = 0; claim.rows > 0 && i < 3 && random() % 2 == 0; ++i) {
+        pair.Complete(claim, /*more=*/true);
+        pair.worker.AwaitRoom(0, -1);
+        front.Step(random);
+      }
       if (claim.rows > 0 && random() % 2 == 0) {
         pair.Complete(claim);
       }

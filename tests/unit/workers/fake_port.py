@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from runtime.native.port import STOPPED, WorkerPort
+from runtime.native.port import ROOM, STOPPED, WorkerPort
 
 Segment = tuple[int, int, int, int]
 Record = tuple[int, int, tuple[int, ...]]
@@ -20,7 +20,9 @@ class FakePort:
 
     `claims` are what `take` answers one after another, then STOPPED. `records` holds what
     was said of each output, `published` and `failed` what came of each batch. `present`
-    says which inputs the batch has; all of them unless set.
+    says which inputs the batch has; all of them unless set. `responses` holds the first
+    output of each response, `rooms` what is answered to questions for room, then ROOM, and
+    with `cancel_after` nobody wants more than so many responses.
     """
 
     def __init__(self, room: int = 4096, batched: bool = True) -> None:
@@ -41,6 +43,9 @@ class FakePort:
         self.records: dict[int, Record] = {}
         self.region = bytearray()
         self.published: list[tuple[int, bool, int, int]] = []
+        self.responses: list[bytes] = []
+        self.rooms: list[int] = []
+        self.cancel_after = -1
         self.failed: list[tuple[int, bytes]] = []
         self.rings = 0
 
@@ -108,8 +113,18 @@ class FakePort:
         self.region = bytearray(size)
         return memoryview(self.region)
 
-    def publish(self, output_count: int, grown: bool, began_at: int, ended_at: int) -> None:
+    def await_room(self, timeout_ms: int, watch: int) -> int:
+        return self.rooms.pop(0) if self.rooms else ROOM
+
+    def publish(
+        self, output_count: int, grown: bool, began_at: int, ended_at: int, more: bool
+    ) -> bool:
+        if more:
+            self.responses.append(self.output_bytes(0))
+            self.region = bytearray()
+            return len(self.responses) != self.cancel_after
         self.published.append((output_count, grown, began_at, ended_at))
+        return True
 
     def fail(self, code: int, message: bytes) -> None:
         self.failed.append((code, message))

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,9 @@ def test_a_signature_survives_the_way_through_a_message() -> None:
     report = LoadReport(batchable=True, warmed=True, notes=("a note",))
     message: dict[str, Any] = json.loads(json.dumps(describe(signature, report, 1.5)))
     assert signature_from(message["signature"]) == signature
+    many = replace(signature, decoupled=True)
+    message = json.loads(json.dumps(describe(many, report, 1.5)))
+    assert signature_from(message["signature"]) == many
     assert message["report"]["notes"] == ["a note"]
     assert (message["kind"], message["load_s"]) == ("loaded", 1.5)
 
