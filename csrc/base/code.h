@@ -18,14 +18,15 @@ enum class Code : std::uint8_t {
   kDeadlineExceeded = 4,    // The request's time ran out before its answer.
   kNotFound = 5,            // No such model or version.
   kAlreadyExists = 6,       // Never sent by inference.
-  kPermissionDenied = 7,    // Never sent by inference.
+  kPermissionDenied = 7,    // The caller is known and may not do this.
   kResourceExhausted = 8,   // A bounded queue, budget or size limit is full.
   kFailedPrecondition = 9,  // Never sent by inference.
   kAborted = 10,            // Never sent by inference.
   kOutOfRange = 11,         // Never sent by inference.
   kUnimplemented = 12,      // Unknown method, or one that this server does not offer.
-  kInternal = 13,     // A worker failed on this request, or the client broke gRPC.
-  kUnavailable = 14,  // The model or the server is not ready; try again later.
+  kInternal = 13,         // A worker failed on this request, or the client broke gRPC.
+  kUnavailable = 14,      // The model or the server is not ready; try again later.
+  kUnauthenticated = 16,  // The caller showed no credentials, or unknown ones.
 };
 
 }  // namespace leeboard

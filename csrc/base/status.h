@@ -26,6 +26,9 @@ class [[nodiscard]] Status {
   static Status NotFound(std::string message) {
     return {Code::kNotFound, std::move(message)};
   }
+  static Status PermissionDenied(std::string message) {
+    return {Code::kPermissionDenied, std::move(message)};
+  }
   static Status ResourceExhausted(std::string message) {
     return {Code::kResourceExhausted, std::move(message)};
   }
@@ -40,6 +43,9 @@ class [[nodiscard]] Status {
   }
   static Status Unavailable(std::string message) {
     return {Code::kUnavailable, std::move(message)};
+  }
+  static Status Unauthenticated(std::string message) {
+    return {Code::kUnauthenticated, std::move(message)};
   }
 
   [[nodiscard]] bool ok() const { return code_ == Code::kOk; }

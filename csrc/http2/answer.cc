@@ -26,14 +26,16 @@ std::uint64_t Answer::MessageSize(const ReplyBody& body) {
   return body.text.size() + SpanBytes(body);
 }
 
-void Answer::Start(ReplyBody&& body, std::uint64_t size, ReplyLedger* ledger) {
+void Answer::Start(ReplyBody&& body, std::uint64_t size, ReplyLedger* ledger,
+                   bool compressed) {
   std::swap(body_, body);
   ledger_ = ledger;
   size_ = size;
   ledger_->unsent_bytes += size;
   left_ = size + prefix_.size();
   is_large_ = left_ > kCopyUpTo;
-  prefix_ = {0, static_cast<std::uint8_t>(size >> 24),
+  prefix_ = {static_cast<std::uint8_t>(compressed ? 1 : 0),
+             static_cast<std::uint8_t>(size >> 24),
              static_cast<std::uint8_t>(size >> 16),
              static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size)};
   const std::uint64_t spans = size - body_.text.size();

@@ -43,7 +43,9 @@ class Answer {
   // Takes the body, leaving an empty one whose capacity may be used again, and
   // references its memory. REQUIRES: idle (new or cleared); MessageSize(body) == size
   // <= UINT32_MAX.
-  void Start(ReplyBody&& body, std::uint64_t size, ReplyLedger* ledger);
+  // The prefix says whether it is compressed.
+  void Start(ReplyBody&& body, std::uint64_t size, ReplyLedger* ledger,
+             bool compressed = false);
 
   // Bytes, prefix included, not yet cut into pieces.
   [[nodiscard]] std::uint64_t left() const { return left_; }

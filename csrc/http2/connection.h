@@ -25,8 +25,11 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "http2/call.h"
+#include "http2/lifetime.h"
 
 namespace leeboard::http2 {
+
+class TlsContext;
 
 struct Limits {
   std::uint32_t max_message_bytes = 256u << 20;
@@ -46,6 +49,9 @@ struct Limits {
   Nanos handshake_timeout = 10'000'000'000;
   Nanos message_grace = 30'000'000'000;
   std::uint64_t least_bytes_per_s = 64u << 10;
+  LifetimeLimits lifetime;
+  // Answers are compressed for clients that accept it, at this level (1 to 9); 0: none.
+  int reply_compression = 0;
 };
 
 // Written by the I/O thread (relaxed), read by any thread for metrics.
@@ -58,6 +64,9 @@ struct Counters {
   std::atomic<std::uint64_t> bytes_received{0};
   std::atomic<std::uint64_t> bytes_sent{0};
   std::atomic<std::uint64_t> connections_abused{0};  // Closed for resets or flooding.
+  std::atomic<std::uint64_t> connections_silent{0};  // Closed for an unanswered PING.
+  std::atomic<std::uint64_t> tls_handshakes{0};
+  std::atomic<std::uint64_t> tls_handshakes_failed{0};
 };
 
 class Connection;
@@ -71,15 +80,21 @@ struct Shared {
   std::vector<Connection*> dirty;  // Pushed by a connection when dirty() becomes true.
   Counters counters;
   std::shared_ptr<Pool> pool;  // Buffers; made by the first connection.
+  // Steps of TLS handshakes until the owner sets it again, once a pass of its loop.
+  std::uint32_t handshakes_left = UINT32_MAX;
+  std::uint64_t connections_made = 0;
 };
 
 class Connection {
  public:
-  // Takes a connected, non-blocking socket.
-  static std::unique_ptr<Connection> Create(UniqueFd socket, Shared* shared);
+  // Takes a connected, non-blocking socket; with `tls`, the client must speak that.
+  // Null when memory ran out.
+  static std::unique_ptr<Connection> Create(UniqueFd socket, Peer peer, Shared* shared,
+                                            const TlsContext* tls = nullptr);
   virtual ~Connection() = default;
 
   [[nodiscard]] virtual int fd() const = 0;
+  [[nodiscard]] virtual const Peer& peer() const = 0;
   // Reads what has arrived, at most a bounded amount for fairness to other connections,
   // and hands it to the handler. One read for each call: use level-triggered readiness.
   // False: the connection is over; destroy it.
@@ -90,6 +105,8 @@ class Connection {
   [[nodiscard]] virtual bool Flush(Nanos now) = 0;
   // There is output that the socket did not take: wait for writability.
   [[nodiscard]] virtual bool wants_write() const = 0;
+  // False: nothing can be read before something was written (TLS).
+  [[nodiscard]] virtual bool wants_read() const = 0;
   // Something was queued since the last Flush.
   [[nodiscard]] virtual bool dirty() const = 0;
   // OnReadable stopped at its fairness bound with bytes left unread: call it again.
@@ -99,8 +116,9 @@ class Connection {
   virtual void BeginDrain() = 0;
   // Calls that have started and are not completely answered.
   [[nodiscard]] virtual std::uint32_t open_calls() const = 0;
-  // Refuses calls whose message comes too slowly; about once a second. False: the
-  // client has not even said its SETTINGS in time; destroy the connection.
+  // Refuses calls whose message comes too slowly, pings and drains (lifetime.h); about
+  // once a second. False: the client has not even said its SETTINGS in time, answers no
+  // PING, or its time is over; destroy the connection.
   [[nodiscard]] virtual bool Sweep(Nanos now) = 0;
   // Copies what unsent answers still reference into private memory and drops the
   // references. False: over reply_copy_bytes; the connection should be closed.

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "http2/compression.h"
+
 namespace leeboard::http2 {
 
 class Answer;
@@ -67,6 +69,7 @@ struct Pool {
   FreeList<Block> blocks;
   FreeList<Stream> streams;
   FreeList<Answer> answers;
+  ReplyCompressor compressor;
 };
 
 }  // namespace leeboard::http2

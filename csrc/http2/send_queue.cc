@@ -87,6 +87,26 @@ SendQueue::Outcome SendQueue::SendTo(int fd, std::uint64_t* sent) {
   return Outcome::kSentAll;
 }
 
+std::span<const std::uint8_t> SendQueue::Gather(std::span<std::uint8_t> room) const {
+  if (unsent_ == 0) {
+    return {};
+  }
+  const Answer::Piece& first = items_[head_].piece;
+  const std::size_t left = first.size - head_sent_;
+  if (left >= room.size() || left == unsent_) {
+    return {first.data + head_sent_, std::min(left, room.size())};
+  }
+  std::size_t size = 0;
+  for (std::size_t i = head_; i < items_.size() && size < room.size(); ++i) {
+    const std::size_t done = i == head_ ? head_sent_ : 0;
+    const Answer::Piece& piece = items_[i].piece;
+    const std::size_t n = std::min(piece.size - done, room.size() - size);
+    std::memcpy(room.data() + size, piece.data + done, n);
+    size += n;
+  }
+  return room.first(size);
+}
+
 void SendQueue::CopyOut() {
   for (std::size_t i = head_; i < items_.size(); ++i) {
     if (items_[i].piece.in_memory) {

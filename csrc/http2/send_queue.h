@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "http2/answer.h"
@@ -20,7 +21,8 @@ namespace leeboard::http2 {
 
 class SendQueue {
  public:
-  enum class Outcome { kSentAll, kBlocked, kBroken };
+  // Waiting: nothing can leave before something arrives (a handshake).
+  enum class Outcome { kSentAll, kBlocked, kBroken, kWaiting };
 
   explicit SendQueue(Pool* pool) : pool_(pool) {}
   ~SendQueue();
@@ -40,6 +42,13 @@ class SendQueue {
   // Sends until the socket would block. *sent grows by the bytes it took.
   Outcome SendTo(int fd, std::uint64_t* sent);
 
+  // The first unsent bytes in one stretch, at most as many as `room` holds: where they
+  // lie, or gathered in `room` from several pieces. Empty when nothing is unsent.
+  [[nodiscard]] std::span<const std::uint8_t> Gather(
+      std::span<std::uint8_t> room) const;
+  // The first `size` bytes have left. REQUIRES: size <= unsent_bytes().
+  void Consume(std::size_t size);
+
   // Moves what points into ReplyMemory to private memory.
   void CopyOut();
 
@@ -51,7 +60,6 @@ class SendQueue {
     Block* block = nullptr;
   };
 
-  void Consume(std::size_t size);
   void Release(const Item& item);
 
   Pool* pool_;

@@ -1,14 +1,9 @@
 #include "http2/session.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "http2/frames_out.h"
-#include "http2/grpc_headers.h"
 
 namespace leeboard::http2 {
 namespace {
@@ -17,10 +12,6 @@ namespace {
 constexpr std::size_t kMaxWaitingFrames = 20'000;
 // NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which releases before 1.61 do not name.
 constexpr SignedSize kTooManyContinuations = -905;
-
-const std::array kReplyHeaders = {LastingHeader(":status", "200"),
-                                  LastingHeader("content-type", "application/grpc")};
-const nghttp2_nv kStatusOk = LastingHeader("grpc-status", "0");
 
 }  // namespace
 
@@ -40,11 +31,12 @@ Session::~Session() {
   ClearDirty();
 }
 
-bool Session::OnInput(std::span<const std::uint8_t> bytes) {
+bool Session::OnInput(std::span<const std::uint8_t> bytes, std::size_t* size) {
   if (nghttp2_ == nullptr) {
     return false;
   }
   const SignedSize used = MemRecv(nghttp2_.get(), bytes.data(), bytes.size());
+  *size = used < 0 ? 0 : static_cast<std::size_t>(used);
   if (used == NGHTTP2_ERR_FLOODED || used == kTooManyContinuations ||
       nghttp2_session_get_outbound_queue_size(nghttp2_.get()) > kMaxWaitingFrames) {
     CloseAbused();
@@ -85,6 +77,16 @@ void Session::BeginDrain() {
   MarkDirty();
 }
 
+void Session::Ping() {
+  nghttp2_submit_ping(nghttp2_.get(), NGHTTP2_FLAG_NONE, nullptr);
+  MarkDirty();
+}
+
+std::int32_t Session::newest_stream() const {
+  return nghttp2_ == nullptr ? 0
+                             : nghttp2_session_get_last_proc_stream_id(nghttp2_.get());
+}
+
 bool Session::Sweep(Nanos now) {
   now_ = now;
   swept_since_ = swept_since_ == 0 ? now : swept_since_;
@@ -105,9 +107,7 @@ bool Session::CopyOutReplies() {
   }
   queue_.CopyOut();
   for (Stream* stream : live_) {
-    if (stream->answer() != nullptr) {
-      stream->answer()->CopyOut();
-    }
+    stream->ForEachAnswer([](Answer* answer) { answer->CopyOut(); });
   }
   return true;
 }
@@ -145,6 +145,16 @@ void Session::Release(std::uint64_t size) {
   shared_->admitted_bytes -= size;
 }
 
+void Session::Charge(std::uint64_t size) {
+  admitted_ += size;
+  shared_->admitted_bytes += size;
+}
+
+void Session::SetWindow(std::int32_t id, std::int32_t size) {
+  nghttp2_session_set_local_window_size(nghttp2_.get(), NGHTTP2_FLAG_NONE, id, size);
+  MarkDirty();
+}
+
 void Session::CountStarted() {
   ++open_calls_;
   Bump(shared_->counters.calls_started);
@@ -164,55 +174,10 @@ void Session::CloseAbused() {
   nghttp2_session_terminate_session(nghttp2_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-void Session::SendReply(Stream* stream, ReplyBody&& body, std::uint64_t size) {
-  if (closing_) {
-    return;
-  }
-  CountEarly(stream);
-  Answer* answer = pool_->answers.Take();
-  answer->Start(std::move(body), size, &ledger_);
-  stream->set_answer(answer);
-  DataProvider provider{};
-  provider.source.ptr = stream;
-  provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to,
-                              std::size_t limit, std::uint32_t* flags,
-                              nghttp2_data_source* source, void* session) {
-    return static_cast<Session*>(session)->ReadAnswer(static_cast<Stream*>(source->ptr),
-                                                      to, limit, flags);
-  };
-  SubmitResponse(nghttp2_.get(), stream->id(), kReplyHeaders.data(),
-                 kReplyHeaders.size(), &provider);
-  MarkDirty();
-}
-
-void Session::SendFailure(Stream* stream, const Status& status) {
-  if (closing_) {
-    return;
-  }
-  CountEarly(stream);
-  std::string message;
-  PercentEncode(status.message(), &message);
-  nghttp2_nv text = LastingHeader("grpc-message", message);
-  text.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX;
-  const std::array fields = {kReplyHeaders[0], kReplyHeaders[1],
-                             LastingHeader("grpc-status", StatusDigits(status.code())),
-                             text, LastingHeader("grpc-accept-encoding", "identity")};
-  // Clients need to hear of encodings only when they may have used a wrong one.
-  const bool with_encoding = status.code() == Code::kUnimplemented;
-  SubmitResponse(nghttp2_.get(), stream->id(), fields.data(),
-                 fields.size() - (with_encoding ? 0 : 1), nullptr);
-  MarkDirty();
-}
-
-void Session::SendHttpStatus(Stream* stream, int status) {
-  CountEarly(stream);
-  const std::string digits = std::to_string(status);
-  nghttp2_nv field = LastingHeader(":status", digits);
-  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
-  const std::array fields = {field, LastingHeader("allow", "POST")};
-  SubmitResponse(nghttp2_.get(), stream->id(), fields.data(), status == 405 ? 2 : 1,
-                 nullptr);
-  MarkDirty();
+bool Session::CompressReply(const Stream& stream, ReplyBody* body,
+                            std::uint64_t* size) {
+  const int level = shared_->limits.reply_compression;
+  return level > 0 && pool_->compressor.Compress(stream.accepts(), level, body, size);
 }
 
 // A stream whose client has not finished is reset once the answer is out.
@@ -220,6 +185,19 @@ void Session::CountEarly(Stream* stream) {
   if (stream->is_early()) {
     stream->counted_early = true;
     ++early_answers_;
+  }
+}
+
+void Session::OnSettings(bool is_ack) {
+  has_settings_ = has_settings_ || !is_ack;
+  if (!is_ack) {
+    return;
+  }
+  // Our initial window is in force now: nghttp2 has shifted those of all streams.
+  for (const Stream* stream : live_) {
+    if (stream->flow() != nullptr && stream->flow()->is_paused) {
+      SetWindow(stream->id(), 0);
+    }
   }
 }
 
@@ -270,13 +248,7 @@ void Session::Forget(Stream* stream) {
   if (stream->OnClose()) {
     Bump(shared_->counters.calls_gone);
   }
-  if (Answer* answer = stream->answer(); answer != nullptr) {
-    answer->Close();
-    if (answer->is_over()) {
-      answer->Clear();
-      pool_->answers.Put(answer);
-    }
-  }
+  stream->ForEachAnswer([this](Answer* answer) { Close(answer); });
   stream->Clear();
   pool_->streams.Put(stream);
 }
@@ -288,45 +260,6 @@ void Session::OnAnswerSent(std::int32_t id) {
   Stream* stream = Find(id);
   if (stream != nullptr && stream->is_early()) {
     nghttp2_submit_rst_stream(nghttp2_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-  }
-}
-
-SignedSize Session::ReadAnswer(Stream* stream, std::uint8_t* to, std::size_t limit,
-                               std::uint32_t* flags) {
-  Answer* answer = stream->answer();
-  const std::size_t size = std::min<std::uint64_t>(limit, answer->left());
-  if (size == answer->left()) {
-    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    nghttp2_submit_trailer(nghttp2_.get(), stream->id(), &kStatusOk, 1);
-  }
-  if (answer->is_large()) {
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    return static_cast<SignedSize>(size);
-  }
-  for (std::size_t done = 0; done < size;) {
-    const Answer::Piece piece = answer->Next(size - done);
-    std::memcpy(to + done, piece.data, piece.size);
-    done += piece.size;
-    answer->PieceDone(piece);
-  }
-  return static_cast<SignedSize>(size);
-}
-
-void Session::SendAnswerData(Stream* stream, const std::uint8_t* frame_header,
-                             std::size_t size) {
-  constexpr std::size_t kFrameHeaderBytes = 9;
-  constexpr std::size_t kCopyBelow = 512;
-  queue_.Append(frame_header, kFrameHeaderBytes);
-  Answer* answer = stream->answer();
-  while (size > 0) {
-    const Answer::Piece piece = answer->Next(size);
-    size -= piece.size;
-    if (piece.size < kCopyBelow) {
-      queue_.Append(piece.data, piece.size);
-      answer->PieceDone(piece);
-    } else {
-      queue_.AppendPiece(answer, piece);
-    }
   }
 }
 

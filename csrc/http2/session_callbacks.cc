@@ -33,18 +33,21 @@ int OnBeginHeaders(nghttp2_session* /*session*/, const nghttp2_frame* frame,
 int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
              const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
              std::size_t value_size, std::uint8_t /*flags*/, void* user_data) {
-  Stream* stream = From(user_data)->Find(frame->hd.stream_id);
+  Session* owner = From(user_data);
+  Stream* stream = owner->Find(frame->hd.stream_id);
   if (stream == nullptr) {
     return 0;
   }
+  const bool expected_compressed = owner->expects_compressed();
   stream->OnHeader({reinterpret_cast<const char*>(name), name_size},
                    {reinterpret_cast<const char*>(value), value_size});
   // The rest of a bomb is decompressed, as HPACK must be, and no longer looked at.
   if (!stream->has_header_bomb()) {
-    return 0;
+    // From here on the connection is read in smaller bites.
+    return expected_compressed == owner->expects_compressed() ? 0 : NGHTTP2_ERR_PAUSE;
   }
   stream->counted_useless = true;
-  From(user_data)->CountUselessStream();
+  owner->CountUselessStream();
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 // NOLINTEND(readability-function-size)
@@ -52,7 +55,7 @@ int OnHeader(nghttp2_session* /*session*/, const nghttp2_frame* frame,
 int OnFrameReceived(nghttp2_session* /*session*/, const nghttp2_frame* frame,
                     void* user_data) {
   if (frame->hd.type == NGHTTP2_SETTINGS) {
-    From(user_data)->OnSettings();
+    From(user_data)->OnSettings((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
   }
   const bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
   if (!is_headers && !(frame->hd.type == NGHTTP2_DATA && EndsStream(frame))) {

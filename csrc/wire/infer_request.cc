@@ -306,6 +306,7 @@ Status Parse(Bytes message, bool complete, InferRequest* request) {
   request->classes.clear();
   request->raw_count = 0;
   request->timeout_us = 0;
+  request->wants_empty_final = false;
   RequestParameters parameters;
   Status status = ParseFields(message, &parameters, request);
   if (!status.ok()) {
@@ -318,6 +319,7 @@ Status Parse(Bytes message, bool complete, InferRequest* request) {
   if (!status.ok()) {
     return status;
   }
+  request->wants_empty_final = parameters.wants_empty_final();
   status = CheckSources(*request, complete);
   if (!status.ok()) {
     return status;
@@ -339,6 +341,17 @@ Status ParseInferRequest(Bytes message, InferRequest* request) {
 
 Status ParseInferRequestHead(Bytes head, InferRequest* request) {
   return Parse(head, false, request);
+}
+
+std::string_view FindId(Bytes message) {
+  std::string_view id;
+  ProtoReader reader(message);
+  while (reader.Next()) {
+    if (reader.tag() == TextTag(3)) {
+      id = reader.text();
+    }
+  }
+  return IsUtf8(id) ? id : std::string_view();
 }
 
 }  // namespace leeboard::wire

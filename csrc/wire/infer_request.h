@@ -66,6 +66,8 @@ struct InferRequest {
   std::vector<std::uint32_t> classes;
   std::uint32_t raw_count = 0;   // Entries of raw_input_contents in the message.
   std::uint64_t timeout_us = 0;  // Parameter `timeout`; 0 means none.
+  // Parameter `triton_enable_empty_final_response`.
+  bool wants_empty_final = false;
 };
 
 // Parses one whole message. On error `request` holds nothing useful; the Status is what
@@ -86,6 +88,10 @@ Status ParseInferRequest(Bytes message, InferRequest* request);
 // pass inputs.size() when a client sends data first. The large entry's own place is
 // raw_count; the caller checks that it is below inputs.size().
 Status ParseInferRequestHead(Bytes head, InferRequest* request);
+
+// The `id` of a message that may be incomplete or malformed, as far as it can be found
+// and is UTF-8; for answers about what is wrong with it.
+std::string_view FindId(Bytes message);
 
 // Where a large raw_input_contents entry begins in a message that is still arriving.
 struct LargeRaw {

@@ -24,10 +24,14 @@ struct OutputTensor {
   std::uint64_t size = 0;  // Bytes of tensor data.
 };
 
+// Whether a response of a stream is its request's last (`triton_final_response`).
+enum class Final : std::uint8_t { kUnsaid, kMore, kLast };
+
 struct ResponseIdentity {
   std::string_view model_name;
   std::string_view model_version;
   std::string_view id;  // Echoed; omitted when empty.
+  Final final = Final::kUnsaid;
 };
 
 // Bytes of the whole response message, tensor data included.
@@ -41,6 +45,13 @@ void AppendInferResponseHead(const ResponseIdentity& identity,
 // Appends the tag and length of one raw_output_contents entry; `size` bytes must
 // follow.
 void AppendRawOutputHeader(std::uint64_t size, std::string* out);
+
+// Appends what makes a ModelStreamInferResponse of the response of `size` bytes that
+// must follow.
+void AppendStreamHeader(std::uint64_t size, std::string* out);
+
+// Appends a ModelStreamInferResponse that tells what is wrong with the request `id`.
+void AppendStreamError(std::string_view id, std::string_view message, std::string* out);
 
 }  // namespace leeboard::wire
 

@@ -37,8 +37,34 @@ Status ParseIndexRequest(Bytes message, IndexRequest* out);
 void AppendBool(bool value, std::string* out);
 
 // HealthCheckResponse {status = 1}.
-enum class Serving : std::uint8_t { kUnknown = 0, kServing = 1, kNotServing = 2 };
+enum class Serving : std::uint8_t {
+  kUnknown = 0,
+  kServing = 1,
+  kNotServing = 2,
+  kServiceUnknown = 3
+};
 void AppendHealth(Serving status, std::string* out);
+
+// ServerReflectionRequest {host = 1, oneof: file_by_filename = 3,
+// file_containing_symbol = 4, file_containing_extension = 5,
+// all_extension_numbers_of_type = 6, list_services = 7}. The oneof's last member
+// counts.
+struct ReflectionRequest {
+  enum class Wish : std::uint8_t { kNothing, kFile, kSymbol, kExtension, kServices };
+  Wish wish = Wish::kNothing;
+  std::string_view text;
+};
+Status ParseReflectionRequest(Bytes message, ReflectionRequest* out);
+
+// ServerReflectionResponse {original_request = 2, ...}.
+// file_descriptor_response = 4 {file_descriptor_proto = 1}.
+void AppendReflectedFiles(Bytes request, std::span<const std::string_view> files,
+                          std::string* out);
+// list_services_response = 6 {service = 1 {name = 1}}.
+void AppendReflectedServices(Bytes request, std::span<const std::string> names,
+                             std::string* out);
+// error_response = 7 {error_code = 1, error_message = 2}.
+void AppendReflectedError(Bytes request, const Status& status, std::string* out);
 
 // One entry of RepositoryIndexResponse {models = 1 {name, version, state, reason}}.
 struct IndexEntry {

@@ -167,6 +167,10 @@ Status RequestParameters::Check(std::uint64_t* timeout_us) const {
   return {};
 }
 
+bool RequestParameters::wants_empty_final() const {
+  return reserved_[kEmptyFinal].number != 0;
+}
+
 Status TensorParameters::Add(std::span<const std::uint8_t> entry) {
   std::string_view key;
   Parameter value;

@@ -38,6 +38,8 @@ class RequestParameters {
   Status Add(std::span<const std::uint8_t> entry);
   // Judges the reserved parameters: types, timeout >= 0, priority >= 0, no sequences.
   Status Check(std::uint64_t* timeout_us) const;
+  // REQUIRES: Check was ok.
+  [[nodiscard]] bool wants_empty_final() const;
 
   static constexpr std::size_t kReserved = 6;
 

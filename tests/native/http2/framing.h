@@ -68,6 +68,22 @@ struct Response {
     }
     return data.substr(5);
   }
+  // All whole messages, without their prefixes.
+  [[nodiscard]] std::vector<std::string> messages() const {
+    std::vector<std::string> found;
+    for (std::size_t at = 0; at + 5 <= data.size();) {
+      std::size_t size = 0;
+      for (std::size_t i = 1; i < 5; ++i) {
+        size = size << 8 | static_cast<std::uint8_t>(data[at + i]);
+      }
+      if (at + 5 + size > data.size()) {
+        break;
+      }
+      found.push_back(data.substr(at + 5, size));
+      at += 5 + size;
+    }
+    return found;
+  }
 };
 
 // The GOAWAY frames that came: how many, and the last one.

@@ -21,6 +21,7 @@ struct Seen {
   std::string message;
   int ends = 0;
   int gones = 0;
+  int sents = 0;
 };
 
 // Records everything; each knob is called after the record was made. Answers go through
@@ -44,6 +45,7 @@ class ScriptedHandler final : public CallHandler {
   void OnBytes(Call* call, std::span<const std::uint8_t> bytes) override;
   void OnEnd(Call* call) override;
   void OnGone(Call* call) override;
+  void OnSent(Call* call) override { ++static_cast<Seen*>(call->context)->sents; }
 };
 
 // Counts loans of `bytes`.

@@ -21,12 +21,14 @@ namespace leeboard::http2 {
 
 class Server {
  public:
-  explicit Server(const Limits& limits = {});
+  explicit Server(const Limits& limits = {}, const TlsContext* tls = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Delivers bytes, in as many reads as the socket needs. Nothing is sent back.
   void Feed(std::string_view bytes);
+  // Delivers bytes in one read, as far as the socket and the connection take them.
+  void FeedOnce(std::string_view bytes);
   // Flushes as the loop of an owner does: what is dirty and what can be written again.
   void Flush();
   // What the client would read now.
@@ -48,22 +50,32 @@ class Server {
   UniqueFd peer_;
 };
 
-inline Server::Server(const Limits& limits) {
+inline Server::Server(const Limits& limits, const TlsContext* tls) {
   shared.limits = limits;
   shared.handler = &handler;
   std::array<int, 2> ends{};
   socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data());
   peer_.Reset(ends[1]);
-  connection = Connection::Create(UniqueFd(ends[0]), &shared);
+  connection = Connection::Create(UniqueFd(ends[0]), Peer(), &shared, tls);
 }
 
 inline void Server::Feed(std::string_view bytes) {
   while (!bytes.empty() && alive()) {
     const ssize_t n = send(peer_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     bytes.remove_prefix(n > 0 ? static_cast<std::size_t>(n) : 0);
-    if (!connection->OnReadable(now)) {
-      connection.reset();
-    }
+    do {
+      if (!connection->OnReadable(now)) {
+        connection.reset();
+      }
+    } while (alive() && connection->has_more());
+  }
+}
+
+inline void Server::FeedOnce(std::string_view bytes) {
+  [[maybe_unused]] const ssize_t n =
+      send(peer_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (!connection->OnReadable(now)) {
+    connection.reset();
   }
 }
 

@@ -191,16 +191,19 @@ INSTANTIATE_TEST_SUITE_P(
                     BrokenCase{"HalfAMessage", Prefix(10) + "12345", "13"},
                     BrokenCase{"TwoMessages", Framed("one") + Framed("two"), "12"},
                     BrokenCase{"BytesAfterTheMessage", Framed("one") + "x", "12"},
-                    BrokenCase{"Compressed", Framed("zip", 1), "12"},
+                    BrokenCase{"CompressedInAnUnknownWay", Framed("zip", 1), "13"},
                     BrokenCase{"BadFlag", Framed("odd", 2), "13"}),
     [](const auto& info) { return info.param.name; });
 
-TEST(Stream, CompressedMessageLearnsWhatIsAccepted) {
+TEST(Stream, AnUnknownEncodingLearnsWhatIsAccepted) {
   Server server;
   Client client;
-  const std::int32_t id = client.Start(CallFields(), Framed("zip", 1));
+  const std::int32_t id =
+      client.Start(CallFields({{"grpc-encoding", "br"}}), Framed("zip", 1));
   server.Pump(client);
-  EXPECT_EQ(client.response(id).field("grpc-accept-encoding"), "identity");
+  EXPECT_EQ(client.response(id).grpc_status(), "12");
+  EXPECT_EQ(client.response(id).field("grpc-accept-encoding"), "identity,deflate,gzip");
+  EXPECT_TRUE(server.handler.calls.empty());
 }
 
 TEST(Stream, CancelBeforeTheAnswerIsToldOnce) {

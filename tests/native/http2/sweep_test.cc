@@ -25,6 +25,13 @@ bool SweepFor(Server& server, int seconds) {
   return true;
 }
 
+// Nobody is closed for silence; lifetime_test.cc and keepalive_test.cc are about that.
+Limits Patient() {
+  Limits limits;
+  limits.lifetime.keepalive_time = 0;
+  return limits;
+}
+
 // The beginning of a message of `size` bytes.
 std::string Begin(std::size_t size, std::size_t have) {
   return Framed(std::string(size, 'm')).substr(0, 5 + have);
@@ -47,7 +54,7 @@ TEST(Sweep, AClientThatStopsWithinItsHelloIsToBeClosed) {
 }
 
 TEST(Sweep, AClientThatSaidItsSettingsMayBeSilent) {
-  Server server;
+  Server server(Patient());
   Client client;
   ASSERT_TRUE(server.connection->Sweep(server.now));
   EXPECT_TRUE(SweepFor(server, 9));
@@ -72,7 +79,7 @@ TEST(Sweep, AMessageThatNeverComesIsRefusedAfterItsGrace) {
 }
 
 TEST(Sweep, ASlowMessageGivesItsBudgetBack) {
-  Server server;
+  Server server(Patient());
   Client client;
   const std::int32_t id =
       client.Start(CallFields(), Begin(1'000'000, 1000), /*leave_open=*/true);
@@ -118,7 +125,7 @@ TEST(Sweep, AMessageThatComesJustFastEnoughIsTaken) {
 }
 
 TEST(Sweep, AWholeMessageWaitsForItsAnswerAsLongAsItTakes) {
-  Server server;
+  Server server(Patient());
   Client client;
   const std::int32_t whole = client.Call("whole");
   const std::int32_t open =
@@ -157,7 +164,7 @@ TEST(Sweep, OnlyTheSlowOnesOfManyAreRefused) {
 }
 
 TEST(Sweep, AnAnswerThatIsNotTakenIsNotASlowMessage) {
-  Server server;
+  Server server(Patient());
   Client client({.stream_window = 10});
   server.handler.EchoAtEnd();
   const std::int32_t id = client.Call(std::string(1000, 'm'));

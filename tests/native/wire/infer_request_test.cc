@@ -332,5 +332,27 @@ TEST_F(InferRequestTest, AHeadMayLackDataAndInputs) {
   EXPECT_NE(RefusalOfHead(Message().Nested(5, Input("x", "FP32", {-1}))), "");
 }
 
+TEST(FindId, FindsWhatIsThere) {
+  const std::string whole = Message().Text(1, "m").Text(3, "a").Text(3, "b").str();
+  EXPECT_EQ(FindId(BytesOf(whole)), "b");
+  const std::string damaged = whole + "\xFF\xFF";
+  EXPECT_EQ(FindId(BytesOf(damaged)), "b");
+  EXPECT_EQ(FindId(Message().Text(1, "m").span()), "");
+  EXPECT_EQ(FindId(Message().Text(3, "\xC3").span()), "");
+  EXPECT_EQ(FindId({}), "");
+}
+
+TEST(InferRequest, SaysWhetherAnEmptyFinalResponseIsWanted) {
+  const auto parse = [](const Message& value) {
+    InferRequest request;
+    const Message message = Message().Text(1, "m").Nested(
+        4, Entry("triton_enable_empty_final_response", value));
+    EXPECT_TRUE(ParseInferRequest(message.span(), &request).ok());
+    return request.wants_empty_final;
+  };
+  EXPECT_TRUE(parse(Message().Number(1, 1)));
+  EXPECT_FALSE(parse(Message().Number(1, 0)));
+}
+
 }  // namespace
 }  // namespace leeboard::wire

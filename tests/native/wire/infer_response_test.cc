@@ -56,5 +56,31 @@ TEST(InferResponseTest, SizesPassFourGigabytes) {
   EXPECT_EQ(InferResponseSize({"m", "1", ""}, outputs), head.size() + 5'000'000'000);
 }
 
+TEST(InferResponse, SaysWhetherItIsTheLastOfItsStream) {
+  for (const bool last : {false, true}) {
+    ResponseIdentity identity{"m", "1", "7", last ? Final::kLast : Final::kMore};
+    std::string out;
+    AppendInferResponseHead(identity, {}, &out);
+    const Message value = Message().Number(1, last ? 1 : 0);
+    EXPECT_EQ(out, Message()
+                       .Text(1, "m")
+                       .Text(2, "1")
+                       .Text(3, "7")
+                       .Nested(4, Entry("triton_final_response", value))
+                       .str());
+    EXPECT_EQ(InferResponseSize(identity, {}), out.size());
+  }
+}
+
+TEST(InferResponse, AnErrorOfAStreamNamesItsRequest) {
+  std::string out;
+  AppendStreamError("7", "what is wrong", &out);
+  EXPECT_EQ(out,
+            Message().Text(1, "what is wrong").Nested(2, Message().Text(3, "7")).str());
+  out.clear();
+  AppendStreamError("", "what is wrong", &out);
+  EXPECT_EQ(out, Message().Text(1, "what is wrong").Nested(2, Message()).str());
+}
+
 }  // namespace
 }  // namespace leeboard::wire
