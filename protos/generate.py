@@ -15,7 +15,13 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent
 TARGET = SOURCES.parent / "runtime" / "protos" / "inference.binpb"
-NAMES = ("model_config.proto", "inference.proto", "health.proto")
+NAMES = (
+    "model_config.proto",
+    "inference.proto",
+    "health.proto",
+    "control.proto",
+    "reflection.proto",
+)
 
 
 def compiled() -> bytes:

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/one_line.h"
+#include "front/io_thread.h"
 #include "front/reply.h"
-#include "front/server.h"
 
 namespace leeboard::front {
 namespace {
@@ -26,7 +27,7 @@ batch::Reason ReasonOf(Code code) {
 
 }  // namespace
 
-void Server::OnStart(http2::Call* call) {
+void IoThread::OnStart(http2::Call* call) {
   const int method = MethodOf(call->method());
   if (method < 0) {
     call->Fail(Status::Unimplemented("unknown method " + std::string(call->method())));
@@ -40,28 +41,76 @@ void Server::OnStart(http2::Call* call) {
   state->method = method;
   call->context = state;
   counters_.live_calls.Add();
+  if (access_.is_on()) {
+    const Status status = access_.Begin(*call, Asked(method), now_, &state->access);
+    if (!status.ok()) {
+      Deny(call, state, status);
+      return;
+    }
+  }
+  if (method == kModelInfer) {
+    BeginTrace(call, &state->trace);
+  } else if (IsStreaming(method)) {
+    BeginStream(call, state);
+  }
 }
 
-void Server::Release(http2::Call* call) {
+// Refuses a call that its caller may not make, and says so in bounds.
+void IoThread::Deny(http2::Call* call, CallState* state, const Status& status) {
+  NoteRefusal(*call, *state, status);
+  Release(call);
+  call->Fail(status);
+}
+
+void IoThread::NoteRefusal(const http2::Call& call, const CallState& state,
+                           const Status& status) {
+  std::uint64_t unsaid = 0;
+  if (refusals_.MaySay(now_, &unsaid)) {
+    notices_.Post({Notice::Kind::kRefused, unsaid,
+                   call.peer().address + ", " + std::string(Asked(state.method).name) +
+                       ": " + OneLine(status.message())});
+  }
+}
+
+void IoThread::Release(http2::Call* call) {
   constexpr std::size_t kKept = 4096;
+  constexpr std::size_t kKeptText = 4 << 10;  // Of each: a client chooses how long.
   std::unique_ptr<CallState> state(
       static_cast<CallState*>(std::exchange(call->context, nullptr)));
   if (state == nullptr) {
     return;
   }
   counters_.live_calls.Subtract();
+  if (IsStreaming(state->method) && streams_.erase(call) > 0) {
+    counters_.streams.Set(streams_.size());
+  }
+  if (state->stream != nullptr) {
+    state->stream->Abandon();
+    abandoned_.push_back(std::move(state->stream));
+  }
+  access_.End(&state->access);
   state->inference.Drop();
   state->request = nullptr;
   state->handed = 0;
   state->message.clear();
+  if (state->message.capacity() > kKeptText) {
+    std::string().swap(state->message);
+  }
+  if (std::exchange(state->watches, false)) {
+    std::string().swap(state->service);
+  }
   if (free_states_.size() < kKept) {
     free_states_.push_back(std::move(state));
   }
 }
 
-void Server::OnMessage(http2::Call* call, std::uint32_t size) {
+void IoThread::OnMessage(http2::Call* call, std::uint32_t size) {
   auto* state = static_cast<CallState*>(call->context);
   state->size = size;
+  if (state->stream != nullptr) {
+    state->stream->OnMessage(size, now_);
+    return;
+  }
   if (state->method == kModelInfer) {
     state->inference.Start(size, now_);
   } else if (size > (HandedName(state->method).empty() ? kLargestControlMessage
@@ -77,8 +126,12 @@ void Server::OnMessage(http2::Call* call, std::uint32_t size) {
   }
 }
 
-void Server::OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) {
+void IoThread::OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) {
   auto* state = static_cast<CallState*>(call->context);
+  if (state->stream != nullptr) {
+    state->stream->OnBytes(bytes);
+    return;
+  }
   if (state->method != kModelInfer) {
     state->message.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (state->message.size() == state->size) {
@@ -87,7 +140,7 @@ void Server::OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) {
     return;
   }
   Inference::Step step = Inference::Step::kMore;
-  const Status status = state->inference.Feed(bytes, place(), &scratch_, &step);
+  const Status status = state->inference.Feed(bytes, place(*state), &scratch_, &step);
   if (!status.ok()) {
     Refuse(call, state, status);
   } else if (step == Inference::Step::kComplete) {
@@ -95,18 +148,24 @@ void Server::OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) {
   }
 }
 
-void Server::OnEnd(http2::Call* /*call*/) {
-  // The message was taken when its last byte came; half-closing adds nothing.
+void IoThread::OnEnd(http2::Call* call) {
+  // A message is taken when its last byte has come; half-closing adds nothing to it.
+  auto* state = static_cast<CallState*>(call->context);
+  if (state->stream != nullptr) {
+    state->stream->OnEnd();
+  } else if (state->method == kReflection) {
+    EndStream(call, {});
+  } else if (state->method == kHealthWatch && !state->watches) {
+    EndStream(call, Status::InvalidArgument("Watch takes one message; none was sent"));
+  }
 }
 
-void Server::OnGone(http2::Call* call) {
+void IoThread::OnGone(http2::Call* call) {
   auto* state = static_cast<CallState*>(call->context);
   if (state != nullptr && state->request != nullptr) {
-    batch::Request* request = state->request;
-    batch::VersionQueue* queue = request->queue;
-    deadlines_.Remove(request);
-    queue->counters().Fail(batch::Reason::kCancelled);
-    queue->Forget(request);
+    Forget(state->request);
+  } else if (state != nullptr && state->method == kModelInfer) {
+    EndRefused(call, state->trace, state->inference, Code::kCancelled);
   }
   if (state != nullptr && state->handed != 0) {
     handed_.Remove(state->handed);
@@ -114,9 +173,17 @@ void Server::OnGone(http2::Call* call) {
   Release(call);
 }
 
-void Server::Complete(http2::Call* call, CallState* state) {
+void IoThread::Complete(http2::Call* call, CallState* state) {
   if (state->method == kModelInfer) {
-    SubmitInference(call, state);
+    const Status status = Enqueue(&state->inference, call, &state->request, nullptr);
+    if (!status.ok()) {
+      Release(call);
+      call->Fail(status);
+    }
+    return;
+  }
+  if (IsStreaming(state->method)) {
+    OnStreamed(call, state);
     return;
   }
   if (!HandedName(state->method).empty()) {
@@ -127,7 +194,7 @@ void Server::Complete(http2::Call* call, CallState* state) {
   const wire::Bytes message(
       reinterpret_cast<const std::uint8_t*>(state->message.data()),
       state->message.size());
-  const Status status = AnswerControl(state->method, message, &reply.text);
+  const Status status = small_methods().Answer(state->method, message, &reply.text);
   Release(call);
   if (status.ok()) {
     call->Reply(std::move(reply));
@@ -136,61 +203,30 @@ void Server::Complete(http2::Call* call, CallState* state) {
   }
 }
 
-void Server::HandOverCall(http2::Call* call, CallState* state) {
-  Status status = Status::Unavailable("the server is stopping and takes no new calls");
-  if (!draining_) {
-    status = handed_.Add(call, HandedName(state->method), std::move(state->message),
-                         &state->handed);
-  }
-  if (!status.ok()) {
-    Refuse(call, state, status);
-    return;
-  }
-  notices_.Ring();
-}
-
-void Server::EndHanded(std::uint64_t id, const Status& status, std::string reply) {
-  http2::Call* call = handed_.Remove(id);
-  if (call == nullptr) {
-    return;
-  }
-  Release(call);
-  if (status.ok()) {
-    http2::ReplyBody body;
-    body.text = std::move(reply);
-    call->Reply(std::move(body));
-  } else {
-    call->Fail(status);
-  }
-}
-
-void Server::ExpireHanded() {
-  if (handed_.empty()) {
-    return;
-  }
-  for (std::uint64_t id = handed_.Expired(now_); id != 0; id = handed_.Expired(now_)) {
-    EndHanded(id, Status::DeadlineExceeded("the call's time ran out before its answer"),
-              "");
-  }
-}
-
-void Server::FailHanded() {
-  for (std::uint64_t id = handed_.Any(); id != 0; id = handed_.Any()) {
-    EndHanded(id, Status::Unavailable("the server is stopping"), "");
-  }
-}
-
-void Server::SubmitInference(http2::Call* call, CallState* state) {
+// Hands a whole message to its version's queue and watches its deadlines. `*holder`
+// names its request while the queue has it.
+Status IoThread::Enqueue(Inference* inference, http2::Call* call,
+                         batch::Request** holder, StreamMessage* message) {
   counters_.requests.Add();
+  const bool in_stream = message != nullptr;
+  CallState* state = StateOf(call);
+  Trace* trace = in_stream ? &message->trace : &state->trace;
+  trace->complete = now_;
   batch::Request* request = nullptr;
   Status status =
-      state->inference.Submit(place(), call->deadline(), &scratch_, &request);
+      inference->Submit(place(*state), call->deadline(), &scratch_, &request);
   if (!status.ok()) {
-    Refuse(call, state, status);
-    return;
+    CountRefusal(call, *trace, *inference, status);
+    return status;
   }
   request->call = call;
-  state->request = request;
+  request->message = message;
+  *holder = request;
+  if (in_stream) {
+    message->is_decoupled = request->queue->options().decoupled;
+    message->wants_empty_final = scratch_.request.wants_empty_final;
+  }
+  trace->queued = trace->sampled ? MonotonicNow() : now_;
   request->deadline = request->heap_time;
   request->heap_time =
       request->queue->shortest_run().LatestStart(request->deadline, now_);
@@ -204,18 +240,30 @@ void Server::SubmitInference(http2::Call* call, CallState* state) {
   } else if (request->heap_time != kNever) {
     deadlines_.Push(request);
   }
+  return {};
 }
 
-void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
+void IoThread::CountRefusal(http2::Call* call, const Trace& trace,
+                            const Inference& inference, const Status& status) {
+  const Code code = status.code();
+  EndRefused(call, trace, inference, code);
+  batch::VersionQueue* queue = inference.refused_by();
+  if (queue != nullptr) {
+    queue->counters().Fail(ReasonOf(code));
+  } else if (code == Code::kPermissionDenied) {
+    CallState* state = StateOf(call);
+    access_.CountModelRefused(&state->access);
+    NoteRefusal(*call, *state, status);
+  } else if (code == Code::kNotFound) {
+    counters_.unknown_model.Add();
+  } else {
+    counters_.malformed.Add();
+  }
+}
+
+void IoThread::Refuse(http2::Call* call, CallState* state, const Status& status) {
   if (state->method == kModelInfer) {
-    batch::VersionQueue* queue = state->inference.refused_by();
-    if (queue != nullptr) {
-      queue->counters().Fail(ReasonOf(status.code()));
-    } else if (status.code() == Code::kNotFound) {
-      counters_.unknown_model.Add();
-    } else {
-      counters_.malformed.Add();
-    }
+    CountRefusal(call, state->trace, state->inference, status);
   }
   Release(call);
   call->Fail(status);
@@ -223,7 +271,7 @@ void Server::Refuse(http2::Call* call, CallState* state, const Status& status) {
 
 // A request's time is out, or too short for any answer. One that runs already may be
 // lucky.
-void Server::Expire(batch::Request* request) {
+void IoThread::Expire(batch::Request* request) {
   deadlines_.Remove(request);
   batch::VersionQueue* queue = request->queue;
   if (request->claim_by <= now_ && now_ < request->deadline) {
@@ -236,29 +284,37 @@ void Server::Expire(batch::Request* request) {
     deadlines_.Push(request);
     return;
   }
-  http2::Call* call = request->call;
   queue->counters().Fail(batch::Reason::kDeadline);
   const std::string why =
       is_early ? ": the request's time is too short: the model needs at least " +
                      std::to_string(queue->shortest_run().bound() / 1000) + " us"
                : ": the request's time ran out before its answer";
-  const Status status = Status::DeadlineExceeded(queue->options().label + why);
-  queue->Forget(request);
-  Release(call);
-  call->Fail(status);
+  EndRequest(request, Status::DeadlineExceeded(queue->options().label + why));
+}
+
+// Ends a request that its queue still has, and says so.
+void IoThread::EndRequest(batch::Request* request, const Status& status) {
+  http2::Call* call = request->call;
+  auto* message = static_cast<StreamMessage*>(request->message);
+  EndTrace(*request, nullptr, status.code());
+  if (message != nullptr) {
+    message->stream->OnFailure(message, status);
+  }
+  request->queue->Forget(request);
+  if (message == nullptr) {
+    Release(call);
+    call->Fail(status);
+  }
 }
 
 // Nobody claimed a request within the queue's time: it is refused, or goes behind all
 // others.
-void Server::OutOfPatience(batch::Request* request) {
+void IoThread::OutOfPatience(batch::Request* request) {
   batch::VersionQueue* queue = request->queue;
   const bool was_claimed = queue->WasClaimed(*request);
   if (!was_claimed && !queue->options().policy.delays) {
-    http2::Call* call = request->call;
     queue->counters().Fail(batch::Reason::kTimeout);
-    queue->Forget(request);
-    Release(call);
-    call->Fail(Status::Unavailable("Request timeout expired"));
+    EndRequest(request, Status::Unavailable("Request timeout expired"));
     return;
   }
   if (!was_claimed) {
@@ -273,11 +329,23 @@ void Server::OutOfPatience(batch::Request* request) {
   }
 }
 
-void Server::OnAnswer(batch::Request* request, const batch::Answer& answer) {
-  http2::ReplyBody reply;
-  const Status status = MakeReply(*request, answer, &reply);
-  http2::Call* call = request->call;
+bool IoThread::OnPart(batch::Request* request, const batch::Answer& answer) {
+  auto* message = static_cast<StreamMessage*>(request->message);
+  return message->stream->OnPart(message, answer);
+}
+
+void IoThread::OnAnswer(batch::Request* request, const batch::Answer& answer) {
   deadlines_.Remove(request);
+  if (auto* message = static_cast<StreamMessage*>(request->message);
+      message != nullptr) {
+    EndTrace(*request, &answer, Code::kOk);
+    message->stream->OnAnswer(message, answer);
+    return;
+  }
+  http2::ReplyBody reply;
+  const Status status = MakeReply(*request, answer, {}, &reply);
+  http2::Call* call = request->call;
+  EndTrace(*request, &answer, status.code());
   Release(call);
   if (status.ok()) {
     call->Reply(std::move(reply));
@@ -286,14 +354,20 @@ void Server::OnAnswer(batch::Request* request, const batch::Answer& answer) {
   }
 }
 
-void Server::OnFailure(batch::Request* request, const Status& status) {
+void IoThread::OnFailure(batch::Request* request, const Status& status) {
   http2::Call* call = request->call;
   deadlines_.Remove(request);
+  EndTrace(*request, nullptr, status.code());
+  if (auto* message = static_cast<StreamMessage*>(request->message);
+      message != nullptr) {
+    message->stream->OnFailure(message, status);
+    return;
+  }
   Release(call);
   call->Fail(status);
 }
 
-void Server::OnOutputPressure() {
+void IoThread::OnOutputPressure() {
   // The replies of slow readers are all that holds output memory for long.
   for (const auto& [connection, entry] : connections_) {
     if (!entry->doomed && connection->referenced_bytes() > 0 &&
@@ -304,12 +378,12 @@ void Server::OnOutputPressure() {
   }
 }
 
-void Server::OnWorkerBroken(batch::WorkerLink* link, const char* why) {
+void IoThread::OnWorkerBroken(batch::WorkerLink* link, const char* why) {
   notices_.Post({Notice::Kind::kWorkerBroken, link->id, why});
   link->Kill();  // Its death comes back as an event, and its batches run elsewhere.
 }
 
-void Server::OnGuilty(std::uint64_t worker, const std::string& text) {
+void IoThread::OnGuilty(std::uint64_t worker, const std::string& text) {
   notices_.Post({Notice::Kind::kGuilty, worker, text});
 }
 

@@ -1,61 +1,67 @@
-// The small methods, answered from the snapshot while Python may be busy: liveness,
-// readiness, metadata, configuration, statistics, index, health.
+#include "front/control_rpcs.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
-#include "front/server.h"
-#include "wire/messages.h"
+#include "batch/version_queue.h"
 
 namespace leeboard::front {
 namespace {
 
-enum Method : int {
-  kModelInfer = Server::kModelInfer,
-  kServerLive,
-  kServerReady,
-  kModelReady,
-  kServerMetadata,
-  kModelMetadata,
-  kModelConfig,
-  kModelStatistics,
-  kRepositoryIndex,
-  kSystemUnregister,
-  kCudaUnregister,
-  kHealthCheck,
-  kFirstHanded,  // What is handed over counts from here.
-};
+constexpr Needs kAnyone = Needs::Nothing();
+constexpr Needs kInferers = Needs::AnyOf(kInfer);
+constexpr Needs kReaders = Needs::AnyOf(kViewer | kInfer);
+constexpr Needs kOperators = Needs::AnyOf(kOperator);
 
 struct Named {
   std::string_view path;
   Method method;
+  Needs needs;
+  bool is_stream = false;  // Each of its messages is a request of its own.
 };
 
-constexpr std::array<Named, 12> kMethods = {{
-    {"/inference.GRPCInferenceService/ModelInfer", kModelInfer},
-    {"/inference.GRPCInferenceService/ServerLive", kServerLive},
-    {"/inference.GRPCInferenceService/ServerReady", kServerReady},
-    {"/inference.GRPCInferenceService/ModelReady", kModelReady},
-    {"/inference.GRPCInferenceService/ServerMetadata", kServerMetadata},
-    {"/inference.GRPCInferenceService/ModelMetadata", kModelMetadata},
-    {"/inference.GRPCInferenceService/ModelConfig", kModelConfig},
-    {"/inference.GRPCInferenceService/ModelStatistics", kModelStatistics},
-    {"/inference.GRPCInferenceService/RepositoryIndex", kRepositoryIndex},
-    {"/inference.GRPCInferenceService/SystemSharedMemoryUnregister", kSystemUnregister},
-    {"/inference.GRPCInferenceService/CudaSharedMemoryUnregister", kCudaUnregister},
-    {"/grpc.health.v1.Health/Check", kHealthCheck},
+constexpr std::array<Named, 16> kMethods = {{
+    {"/inference.GRPCInferenceService/ModelInfer", kModelInfer, kInferers},
+    {"/inference.GRPCInferenceService/ModelStreamInfer", kModelStreamInfer, kInferers,
+     true},
+    {"/inference.GRPCInferenceService/ServerLive", kServerLive, kAnyone},
+    {"/inference.GRPCInferenceService/ServerReady", kServerReady, kAnyone},
+    {"/inference.GRPCInferenceService/ModelReady", kModelReady, kAnyone},
+    {"/inference.GRPCInferenceService/ServerMetadata", kServerMetadata, kReaders},
+    {"/inference.GRPCInferenceService/ModelMetadata", kModelMetadata, kReaders},
+    {"/inference.GRPCInferenceService/ModelConfig", kModelConfig, kReaders},
+    {"/inference.GRPCInferenceService/ModelStatistics", kModelStatistics, kReaders},
+    {"/inference.GRPCInferenceService/RepositoryIndex", kRepositoryIndex, kReaders},
+    {"/inference.GRPCInferenceService/SystemSharedMemoryUnregister", kSystemUnregister,
+     kOperators},
+    {"/inference.GRPCInferenceService/CudaSharedMemoryUnregister", kCudaUnregister,
+     kOperators},
+    {"/grpc.health.v1.Health/Check", kHealthCheck, kAnyone},
+    {"/grpc.health.v1.Health/Watch", kHealthWatch, kAnyone},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", kReflection, kAnyone},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", kReflection,
+     kAnyone},
 }};
 
 struct Handed {
   std::string_view path;
   std::string_view name;  // What the control plane hears.
+  Needs needs;
 };
 
 // Methods that the control plane answers.
 constexpr std::array<Handed, 2> kHanded = {{
-    {"/inference.GRPCInferenceService/RepositoryModelLoad", "RepositoryModelLoad"},
-    {"/inference.GRPCInferenceService/RepositoryModelUnload", "RepositoryModelUnload"},
+    {"/inference.GRPCInferenceService/RepositoryModelLoad", "RepositoryModelLoad",
+     kOperators},
+    {"/inference.GRPCInferenceService/RepositoryModelUnload", "RepositoryModelUnload",
+     kOperators},
 }};
+
+// "/inference.GRPCInferenceService/ModelInfer" -> "ModelInfer".
+constexpr std::string_view LastPart(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 wire::Duration Sum(std::uint64_t count, const Counter& ns) {
   return {count, ns.get()};
@@ -116,7 +122,7 @@ Status UnregisterNothing(const wire::NameVersion& wanted) {
 
 }  // namespace
 
-int Server::MethodOf(std::string_view path) {
+int MethodOf(std::string_view path) {
   for (const Named& named : kMethods) {
     if (named.path == path) {
       return named.method;
@@ -130,31 +136,62 @@ int Server::MethodOf(std::string_view path) {
   return -1;
 }
 
-std::string_view Server::HandedName(int method) {
+AskedMethod Asked(int method) {
+  if (method >= kFirstHanded) {
+    const Handed& handed = kHanded[static_cast<std::size_t>(method - kFirstHanded)];
+    return {handed.name, handed.needs};
+  }
+  const auto* named =
+      std::find_if(kMethods.begin(), kMethods.end(),
+                   [method](const Named& each) { return each.method == method; });
+  return {LastPart(named->path), named->needs, named->is_stream};
+}
+
+std::map<std::string, Roles> MethodRoles() {
+  std::map<std::string, Roles> roles;
+  for (const Named& named : kMethods) {
+    roles.emplace(named.path, named.needs.roles());
+  }
+  for (const Handed& handed : kHanded) {
+    roles.emplace(handed.path, handed.needs.roles());
+  }
+  return roles;
+}
+
+std::string_view HandedName(int method) {
   return method < kFirstHanded
              ? std::string_view()
              : kHanded[static_cast<std::size_t>(method - kFirstHanded)].name;
 }
 
-bool Server::Ready() const {
-  return table_->ready() && !draining_;
+wire::Serving SmallMethods::ServingOf(std::string_view service) const {
+  const route::Version* version = service.empty() ? nullptr : table_.Look(service, "");
+  if (!service.empty() && version == nullptr) {
+    return wire::Serving::kServiceUnknown;
+  }
+  const bool serving = version == nullptr
+                           ? is_ready()
+                           : !is_draining_ && version->state == route::State::kReady;
+  return serving ? wire::Serving::kServing : wire::Serving::kNotServing;
 }
 
-Status Server::Describe(const wire::NameVersion& wanted,
-                        std::string route::Version::* text, std::string* reply) const {
+Status SmallMethods::Describe(const wire::NameVersion& wanted,
+                              std::string route::Version::* text,
+                              std::string* reply) const {
   const route::Version* version = nullptr;
-  Status status = table_->Find(wanted.name, wanted.version, &version);
+  Status status = table_.Find(wanted.name, wanted.version, &version);
   if (status.ok()) {
     *reply = version->*text;
   }
   return status;
 }
 
-Status Server::Statistics(const wire::NameVersion& wanted, std::string* reply) const {
-  if (!wanted.name.empty() && table_->Look(wanted.name, wanted.version) == nullptr) {
+Status SmallMethods::Statistics(const wire::NameVersion& wanted,
+                                std::string* reply) const {
+  if (!wanted.name.empty() && table_.Look(wanted.name, wanted.version) == nullptr) {
     return Unknown(wanted);
   }
-  for (const auto& version : table_->all()) {
+  for (const auto& version : table_.all()) {
     if ((wanted.name.empty() || wanted.name == version->model) &&
         (wanted.version.empty() || wanted.version == version->version)) {
       AppendStatistics(*version, reply);
@@ -163,8 +200,8 @@ Status Server::Statistics(const wire::NameVersion& wanted, std::string* reply) c
   return {};
 }
 
-void Server::Index(const wire::IndexRequest& wanted, std::string* reply) const {
-  for (const auto& version : table_->all()) {
+void SmallMethods::Index(const wire::IndexRequest& wanted, std::string* reply) const {
+  for (const auto& version : table_.all()) {
     if (!wanted.ready_only || version->state == route::State::kReady) {
       wire::AppendIndexEntry({version->model, version->version,
                               route::StateName(version->state), version->reason},
@@ -173,8 +210,7 @@ void Server::Index(const wire::IndexRequest& wanted, std::string* reply) const {
   }
 }
 
-Status Server::AnswerControl(int method, wire::Bytes message,
-                             std::string* reply) const {
+Status SmallMethods::Answer(int method, wire::Bytes message, std::string* reply) const {
   if (method == kRepositoryIndex) {
     wire::IndexRequest wanted;
     Status status = wire::ParseIndexRequest(message, &wanted);
@@ -193,17 +229,17 @@ Status Server::AnswerControl(int method, wire::Bytes message,
       wire::AppendBool(true, reply);
       return {};
     case kServerReady:
-      wire::AppendBool(Ready(), reply);
+      wire::AppendBool(is_ready(), reply);
       return {};
     case kModelReady: {
-      const route::Version* version = table_->Look(wanted.name, wanted.version);
+      const route::Version* version = table_.Look(wanted.name, wanted.version);
       wire::AppendBool(
-          !draining_ && version != nullptr && version->state == route::State::kReady,
+          !is_draining_ && version != nullptr && version->state == route::State::kReady,
           reply);
       return {};
     }
     case kServerMetadata:
-      *reply = table_->server_metadata();
+      *reply = table_.server_metadata();
       return {};
     case kModelMetadata:
       return Describe(wanted, &route::Version::metadata, reply);
@@ -212,17 +248,11 @@ Status Server::AnswerControl(int method, wire::Bytes message,
     case kModelStatistics:
       return Statistics(wanted, reply);
     case kHealthCheck: {
-      // The empty service is the server; any other is a model by name.
-      const route::Version* version =
-          wanted.name.empty() ? nullptr : table_->Look(wanted.name, "");
-      if (!wanted.name.empty() && version == nullptr) {
+      const wire::Serving serving = ServingOf(wanted.name);
+      if (serving == wire::Serving::kServiceUnknown) {
         return Status::NotFound("unknown service '" + std::string(wanted.name) + "'");
       }
-      const bool serving = version == nullptr
-                               ? Ready()
-                               : !draining_ && version->state == route::State::kReady;
-      wire::AppendHealth(serving ? wire::Serving::kServing : wire::Serving::kNotServing,
-                         reply);
+      wire::AppendHealth(serving, reply);
       return {};
     }
     default:

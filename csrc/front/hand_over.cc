@@ -5,19 +5,18 @@
 
 namespace leeboard::front {
 
-Status HandOver::Add(http2::Call* call, std::string_view method, std::string message,
-                     std::uint64_t* id) {
+Status HandOver::Add(http2::Call* call, HandedCall handed, std::uint64_t* id) {
   // Calls that ended before anybody took them still hold their messages.
   if (open_.size() >= kMost || untaken_.load(std::memory_order_acquire) >= kMost) {
-    return Status::ResourceExhausted(std::string(method) + ": " +
-                                     std::to_string(kMost) +
+    return Status::ResourceExhausted(handed.method + ": " + std::to_string(kMost) +
                                      " such calls wait for an answer; try again later");
   }
   *id = ++last_id_;
   open_.emplace(*id, call);
   // Release pairs with the acquire in has_untaken.
   untaken_.fetch_add(1, std::memory_order_release);
-  letters_.Post({*id, std::string(method), std::move(message)});
+  handed.id = *id;
+  letters_.Post(std::move(handed));
   return {};
 }
 

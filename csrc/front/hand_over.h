@@ -30,6 +30,7 @@ struct HandedCall {
   std::uint64_t id = 0;
   std::string method;  // "RepositoryModelLoad".
   std::string message;
+  std::string identity;  // Who calls; empty where nobody is asked.
 };
 
 class HandOver {
@@ -37,9 +38,9 @@ class HandOver {
   static constexpr std::size_t kMost = 64;  // Open, and as many that nobody took yet.
   static constexpr std::uint32_t kLargestMessage = 4 << 20;
 
-  // Hands a call over under a number of its own; RESOURCE_EXHAUSTED when kMost are.
-  Status Add(http2::Call* call, std::string_view method, std::string message,
-             std::uint64_t* id);
+  // Hands a call over under a number of its own, which is filled in; RESOURCE_EXHAUSTED
+  // when kMost are.
+  Status Add(http2::Call* call, HandedCall handed, std::uint64_t* id);
   // Takes a call out to be answered; null when it has ended.
   http2::Call* Remove(std::uint64_t id);
   // The number of some call, or of one whose deadline has passed; 0: there is none.

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "front/access.h"
+
 namespace leeboard::front {
 namespace {
 
@@ -46,9 +48,23 @@ const route::Version* FindVersion(const Place& place, const wire::InferRequest& 
     *why = Status::Unavailable("the server is stopping and takes no new requests");
     return nullptr;
   }
+  if (place.identity != nullptr && !place.identity->MayUse(request.model_name)) {
+    *why = ModelRefused(*place.identity, request.model_name);
+    return nullptr;
+  }
   const route::Version* version = nullptr;
   *why = place.table->Find(request.model_name, request.model_version, &version);
   return why->ok() ? version : nullptr;
+}
+
+Status CheckCall(const Place& place, const batch::QueueOptions& options) {
+  if (options.decoupled && !place.in_stream) {
+    return Status::Unimplemented(options.label +
+                                 " may answer a request many times: ModelInfer RPC "
+                                 "doesn't support models with decoupled transaction "
+                                 "policy; use ModelStreamInfer");
+  }
+  return {};
 }
 
 Status WrongSize(std::string_view name, std::uint64_t came, std::uint64_t expected) {
@@ -68,7 +84,6 @@ void Inference::Start(std::uint32_t size, Nanos now) {
   scanned_ = 0;
   started_ = now;
   body_.clear();
-  queue_ = nullptr;
 }
 
 void Inference::Drop() {
@@ -76,10 +91,15 @@ void Inference::Drop() {
     queue_->Abandon(landing_);
   }
   landing_ = {};
+  queue_ = nullptr;  // It may go before this is used again.
   constexpr std::size_t kKept = 64 << 10;
   if (body_.capacity() > kKept) {
     std::string().swap(body_);
   }
+}
+
+std::string_view Inference::FindId() const {
+  return wire::FindId(AsBytes(body_));
 }
 
 Status Inference::Feed(wire::Bytes bytes, const Place& place, Scratch* scratch,
@@ -140,7 +160,10 @@ Status Inference::TryLand(const Place& place, Scratch* scratch) {
     return {};
   }
   queue_ = static_cast<batch::VersionQueue*>(version->context);
-  status = scratch->checker.CheckHead(request, signature);
+  status = CheckCall(place, queue_->options());
+  if (status.ok()) {
+    status = scratch->checker.CheckHead(request, signature);
+  }
   if (is_short && !status.ok()) {
     return {};  // The input that is missing may follow.
   }
@@ -332,7 +355,10 @@ Status Inference::Submit(const Place& place, Nanos deadline, Scratch* scratch,
     return status;
   }
   queue_ = static_cast<batch::VersionQueue*>(version->context);
-  status = scratch->checker.CheckHead(scratch->request, version->signature);
+  status = CheckCall(place, queue_->options());
+  if (status.ok()) {
+    status = scratch->checker.CheckHead(scratch->request, version->signature);
+  }
   if (status.ok()) {
     status = scratch->checker.CheckData(scratch->request, version->signature);
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "batch/version_queue.h"
+#include "front/access_table.h"
 #include "route/signature.h"
 #include "route/table.h"
 #include "wire/infer_request.h"
@@ -31,6 +32,8 @@ struct Scratch {
 struct Place {
   const route::Table* table = nullptr;
   bool draining = false;
+  bool in_stream = false;              // ModelStreamInfer: decoupled models may answer.
+  const Identity* identity = nullptr;  // Null: whoever calls may use all models.
 };
 
 class Inference {
@@ -45,8 +48,12 @@ class Inference {
   // nothing is left behind. `deadline` is the call's own; the request's may be earlier.
   Status Submit(const Place& place, Nanos deadline, Scratch* scratch,
                 batch::Request** out);
-  // Gives back what it holds (cancelled before it was complete, or failed).
+  // Gives back what it holds (cancelled before it was complete, or failed) and forgets
+  // its queue.
   void Drop();
+
+  // The request's id as far as it has come; valid until Start or Drop.
+  [[nodiscard]] std::string_view FindId() const;
 
   // The queue it was refused by, for its counters; null when the model was not found.
   [[nodiscard]] batch::VersionQueue* refused_by() const { return queue_; }

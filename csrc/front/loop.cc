@@ -7,8 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "front/listener.h"
-#include "front/server.h"
+#include "front/io_thread.h"
 
 namespace leeboard::front {
 namespace {
@@ -16,24 +15,33 @@ namespace {
 // With work at a worker the loop looks around at least this often, so that a bell lost
 // to a worker that scribbled over its page costs time and nothing else.
 constexpr Nanos kLookAround = 100'000'000;
+// A step of a TLS handshake may cost half a millisecond, and everybody waits for it.
+constexpr std::uint32_t kHandshakesAPass = 4;
 constexpr Nanos kAcceptPause = 100'000'000;  // After descriptors ran out.
 
 }  // namespace
 
-void Server::SleepWorkers(bool sleeping) {
+IoThread::IoThread(ServerOptions options) : options_(std::move(options)) {
+  shared_.limits = options_.limits;
+  shared_.handler = this;
+  table_ = std::make_shared<const route::Table>();
+}
+
+void IoThread::SleepWorkers(bool sleeping) {
   for (const auto& worker : workers_) {
     worker->link->port().SetSleeping(sleeping);
   }
 }
 
-bool Server::AnyCompletion() const {
+bool IoThread::AnyCompletion() const {
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
     return !worker->link->broken && worker->link->port().HasCompletions();
   });
 }
 
-Nanos Server::WaitTime(Nanos now) {
-  if (!unread_.empty() || !shared_.dirty.empty() || AnyCompletion()) {
+Nanos IoThread::WaitTime(Nanos now) {
+  if (!unread_.empty() || !shared_.dirty.empty() || !tended_.empty() ||
+      AnyCompletion()) {
     return 0;
   }
   Nanos until = std::min({deadlines_.next_time(), final_goaway_at_, accept_again_at_});
@@ -57,13 +65,14 @@ Nanos Server::WaitTime(Nanos now) {
   return until == kNever ? kNever : std::max<Nanos>(until - now, 0);
 }
 
-void Server::Run() {
+void IoThread::Run() {
   now_ = MonotonicNow();
   while (!stopping_) {
     SleepWorkers(true);
     const auto events = poller_.Wait(WaitTime(MonotonicNow()));
     SleepWorkers(false);
     now_ = MonotonicNow();
+    shared_.handshakes_left = kHandshakesAPass;
     for (const epoll_event& event : events) {
       Dispatch(event);
     }
@@ -77,6 +86,7 @@ void Server::Run() {
     ExpireDeadlines();
     ExpireHanded();
     SweepConnections();
+    TendStreams();
     PumpQueues();
     FlushDirty();
     CloseDoomed();
@@ -86,11 +96,11 @@ void Server::Run() {
   Shutdown();
 }
 
-void Server::Dispatch(const epoll_event& event) {
+void IoThread::Dispatch(const epoll_event& event) {
   auto* source = static_cast<Source*>(static_cast<PollSource*>(event.data.ptr));
   switch (source->kind) {
     case Source::Kind::kListener:
-      AcceptAll();
+      AcceptAll(static_cast<Listener*>(source->owner));
       return;
     case Source::Kind::kMailbox:
       for (const auto& command : commands_.TakeAll()) {
@@ -120,58 +130,89 @@ void Server::Dispatch(const epoll_event& event) {
   }
 }
 
-void Server::AcceptAll() {
+void IoThread::PauseAccepting() {
+  for (const auto& listener : listeners_) {
+    if (listener->is_open()) {
+      poller_.Remove(listener->fd(), &listener->source);
+    }
+  }
+}
+
+void IoThread::ListenAgain() {
+  accept_again_at_ = kNever;
+  for (const auto& listener : listeners_) {
+    if (listener->is_open()) {
+      poller_.Set(listener->fd(), &listener->source, EPOLLIN);
+    }
+  }
+}
+
+void IoThread::AcceptAll(Listener* listener) {
   constexpr int kAtOnce = 64;
   for (int i = 0; i < kAtOnce; ++i) {
     bool exhausted = false;
-    UniqueFd socket = Accept(listener_.get(), &exhausted);
+    http2::Peer peer;
+    UniqueFd socket = listener->Accept(&peer, &exhausted);
     if (exhausted) {
-      poller_.Remove(listener_.get(), &listener_source_);
+      PauseAccepting();
       accept_again_at_ = now_ + kAcceptPause;
     }
     if (!socket.valid()) {
       return;
     }
-    if (connections_.size() >= options_.max_connections) {
+    if (!Adopt(std::move(socket), std::move(peer), listener->tls())) {
       counters_.refused_connections.Add();
-      continue;
     }
-    auto entry = std::make_unique<ConnectionEntry>();
-    entry->connection = http2::Connection::Create(std::move(socket), &shared_);
-    if (entry->connection == nullptr) {
-      counters_.refused_connections.Add();
-      continue;
-    }
-    http2::Connection* connection = entry->connection.get();
-    entry->source = {Source::Kind::kConnection, entry.get()};
-    if (!poller_.Set(connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP)) {
-      counters_.refused_connections.Add();
-      continue;
-    }
-    connections_.emplace(connection, std::move(entry));
-    counters_.connections.Set(connections_.size());
   }
 }
 
-void Server::ReadFrom(ConnectionEntry* entry) {
+// False: there are too many connections, or something ran out.
+bool IoThread::Adopt(UniqueFd socket, http2::Peer peer, bool tls) {
+  if (connections_.size() >= options_.max_connections || (tls && tls_ == nullptr)) {
+    return false;
+  }
+  auto entry = std::make_unique<ConnectionEntry>();
+  entry->connection = http2::Connection::Create(std::move(socket), std::move(peer),
+                                                &shared_, tls ? tls_.get() : nullptr);
+  if (entry->connection == nullptr) {
+    return false;
+  }
+  http2::Connection* connection = entry->connection.get();
+  entry->source = {Source::Kind::kConnection, entry.get()};
+  if (!poller_.Set(connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP)) {
+    return false;
+  }
+  connections_.emplace(connection, std::move(entry));
+  counters_.connections.Set(connections_.size());
+  return true;
+}
+
+void IoThread::ReadFrom(ConnectionEntry* entry) {
   if (entry->doomed) {
     return;
   }
   if (!entry->connection->OnReadable(now_)) {
     entry->doomed = true;
     doomed_.push_back(entry);
-  } else if (entry->connection->has_more()) {
+  } else {
+    ReadAgain(entry);
+  }
+}
+
+void IoThread::ReadAgain(ConnectionEntry* entry) {
+  if (entry->connection->has_more() && !std::exchange(entry->unread, true)) {
     unread_.push_back(entry);
   }
 }
 
-void Server::ReadMore() {
+void IoThread::ReadMore() {
   for (ConnectionEntry* entry : std::exchange(unread_, {})) {
+    entry->unread = false;
     ReadFrom(entry);
   }
 }
 
-void Server::FlushOne(ConnectionEntry* entry) {
+void IoThread::FlushOne(ConnectionEntry* entry) {
   if (entry->doomed) {
     return;
   }
@@ -180,11 +221,14 @@ void Server::FlushOne(ConnectionEntry* entry) {
     doomed_.push_back(entry);
     return;
   }
+  ReadAgain(entry);  // Where it had to write before it could read on (TLS).
   const std::uint32_t write = entry->connection->wants_write() ? EPOLLOUT : 0U;
-  poller_.Set(entry->connection->fd(), &entry->source, EPOLLIN | EPOLLRDHUP | write);
+  const std::uint32_t read =
+      entry->connection->wants_read() ? EPOLLIN | EPOLLRDHUP : 0U;
+  poller_.Set(entry->connection->fd(), &entry->source, read | write);
 }
 
-void Server::FlushDirty() {
+void IoThread::FlushDirty() {
   // Flushing may make another connection dirty (output memory that came free).
   while (!shared_.dirty.empty()) {
     for (http2::Connection* connection : std::exchange(shared_.dirty, {})) {
@@ -197,12 +241,13 @@ void Server::FlushDirty() {
 }
 
 // Once a second: clients that promise and do not keep it.
-void Server::SweepConnections() {
+void IoThread::SweepConnections() {
   constexpr Nanos kSweepEvery = 1'000'000'000;
   if (now_ < sweep_at_) {
     return;
   }
   sweep_at_ = now_ + kSweepEvery;
+  SweepStreams();
   for (const auto& [connection, entry] : connections_) {
     if (!connection->Sweep(now_) && !entry->doomed) {
       entry->doomed = true;
@@ -211,7 +256,7 @@ void Server::SweepConnections() {
   }
 }
 
-void Server::CloseDoomed() {
+void IoThread::CloseDoomed() {
   while (!doomed_.empty()) {
     for (ConnectionEntry* entry : std::exchange(doomed_, {})) {
       http2::Connection* connection = entry->connection.get();
@@ -223,13 +268,13 @@ void Server::CloseDoomed() {
   }
 }
 
-void Server::ExpireDeadlines() {
+void IoThread::ExpireDeadlines() {
   while (deadlines_.next_time() <= now_) {
     Expire(deadlines_.top());
   }
 }
 
-void Server::PumpQueues() {
+void IoThread::PumpQueues() {
   for (std::size_t i = 0; i < served_.size(); ++i) {
     batch::VersionQueue& queue = *served_[i]->queue;
     queue.Watch(now_);
@@ -239,12 +284,9 @@ void Server::PumpQueues() {
   }
 }
 
-void Server::CheckDrained() {
+void IoThread::CheckDrained() {
   if (accept_again_at_ <= now_) {
-    accept_again_at_ = kNever;
-    if (listener_.valid()) {
-      poller_.Set(listener_.get(), &listener_source_, EPOLLIN);
-    }
+    ListenAgain();
   }
   if (!draining_ || drained_) {
     return;
@@ -267,7 +309,7 @@ void Server::CheckDrained() {
 
 // Tells of versions of which nothing is left, and forgets them. One that the table
 // still names may get requests, so it waits for the next table.
-void Server::CheckRetired() {
+void IoThread::CheckRetired() {
   for (std::size_t i = served_.size(); retiring_ > 0 && i > 0; --i) {
     Served* served = served_[i - 1].get();
     const auto& named = table_->all();
@@ -284,7 +326,7 @@ void Server::CheckRetired() {
   }
 }
 
-void Server::LoseWorker(WorkerEntry* worker) {
+void IoThread::LoseWorker(WorkerEntry* worker) {
   poller_.Remove(worker->link->front_bell_fd(), &worker->bell);
   if (worker->link->life_fd() >= 0) {
     poller_.Remove(worker->link->life_fd(), &worker->process);
@@ -292,7 +334,7 @@ void Server::LoseWorker(WorkerEntry* worker) {
   worker->served->queue->WorkerGone(worker->link, now_);
 }
 
-void Server::LoseWorkers() {
+void IoThread::LoseWorkers() {
   for (const auto& worker : workers_) {
     if (worker->lost) {
       LoseWorker(worker.get());
@@ -301,7 +343,7 @@ void Server::LoseWorkers() {
   std::erase_if(workers_, [](const auto& worker) { return worker->lost; });
 }
 
-void Server::Shutdown() {
+void IoThread::Shutdown() {
   FailHanded();
   FlushDirty();
   for (const auto& [connection, entry] : connections_) {
@@ -313,7 +355,7 @@ void Server::Shutdown() {
     worker->lost = true;
   }
   LoseWorkers();
-  listener_.Reset();
+  listeners_.clear();
   served_.clear();
   table_ = std::make_shared<const route::Table>();
 }

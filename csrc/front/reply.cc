@@ -46,7 +46,7 @@ std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spe
                         const shm::OutputRecord& record, bool batched, Slice* slice) {
   slice->data = answer.base + record.offset;
   slice->dims = record.dims;
-  if (!batched) {
+  if (!batched || answer.is_part) {
     return record.size;
   }
   slice->dims[0] = answer.rows;
@@ -63,6 +63,17 @@ std::uint64_t SliceRows(const batch::Answer& answer, const wire::TensorSpec& spe
   const std::uint64_t begin = ElementBytes(all, elements * answer.row_begin);
   slice->data += begin;
   return ElementBytes(all.subspan(begin), elements * answer.rows);
+}
+
+wire::ResponseIdentity IdentityOf(const batch::Request& request,
+                                  const ReplyForm& form) {
+  const batch::QueueOptions& options = request.queue->options();
+  wire::ResponseIdentity identity{options.model, options.version, request.id,
+                                  wire::Final::kUnsaid};
+  if (form.in_stream) {
+    identity.final = form.is_last ? wire::Final::kLast : wire::Final::kMore;
+  }
+  return identity;
 }
 
 bool IsByClass(const batch::Request& request, std::size_t output) {
@@ -103,7 +114,7 @@ Status ClassifySlice(const batch::QueueOptions& options, std::size_t index,
 }  // namespace
 
 Status MakeReply(const batch::Request& request, const batch::Answer& answer,
-                 http2::ReplyBody* reply) {
+                 const ReplyForm& form, http2::ReplyBody* reply) {
   const batch::QueueOptions& options = request.queue->options();
   const bool batched = request.queue->batches();
   const std::size_t all = options.outputs.size();
@@ -128,15 +139,20 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
     total += tensors[i].size;
   }
   const std::span<const wire::OutputTensor> outputs(tensors.data(), count);
-  const wire::ResponseIdentity identity{options.model, options.version, request.id};
+  const wire::ResponseIdentity identity = IdentityOf(request, form);
   const std::uint64_t size = wire::InferResponseSize(identity, outputs);
   if (size > kLargestMessage) {
     return Status::InvalidArgument(options.label + ": the response has " +
                                    std::to_string(size) + " bytes, at most " +
                                    std::to_string(kLargestMessage) + " can be sent");
   }
-  const bool copied = total <= kCopied;
-  reply->text.reserve(copied ? size : size - total + kCutWorthwhile * count);
+  const bool copied = total <= kCopied || form.is_kept;
+  constexpr std::size_t kEnvelope = 16;
+  reply->text.reserve(kEnvelope +
+                      (copied ? size : size - total + kCutWorthwhile * count));
+  if (form.in_stream) {
+    wire::AppendStreamHeader(size, &reply->text);
+  }
   wire::AppendInferResponseHead(identity, outputs, &reply->text);
   for (std::size_t i = 0; i < count; ++i) {
     wire::AppendRawOutputHeader(tensors[i].size, &reply->text);
@@ -149,6 +165,13 @@ Status MakeReply(const batch::Request& request, const batch::Answer& answer,
     }
   }
   return {};
+}
+
+void MakeEmptyFinal(const batch::Request& request, http2::ReplyBody* reply) {
+  const ReplyForm form{.in_stream = true};
+  const wire::ResponseIdentity identity = IdentityOf(request, form);
+  wire::AppendStreamHeader(wire::InferResponseSize(identity, {}), &reply->text);
+  wire::AppendInferResponseHead(identity, {}, &reply->text);
 }
 
 }  // namespace leeboard::front

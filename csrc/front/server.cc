@@ -5,29 +5,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "front/listener.h"
-
 namespace leeboard::front {
 
-Server::Server(ServerOptions options) : options_(std::move(options)) {
-  shared_.limits = options_.limits;
-  shared_.handler = this;
-  table_ = std::make_shared<const route::Table>();
-}
-
-Server::~Server() {
-  Stop();
-}
-
 Status Server::Start() {
-  Status status = Listen(options_.host, options_.port, &listener_, &port_);
+  Status status = OpenListeners();
   if (!status.ok()) {
     return status;
   }
-  if (!poller_.valid() || !poller_.Set(listener_.get(), &listener_source_, EPOLLIN) ||
-      !poller_.Set(commands_.fd(), &mailbox_source_, EPOLLIN)) {
+  if (!poller_.valid() || !poller_.Set(commands_.fd(), &mailbox_source_, EPOLLIN)) {
     return Status::ResourceExhausted("no descriptors are left for the I/O thread");
   }
+  ListenAgain();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "leeboard-io");
     // Batch delays and deadlines are asked for in microseconds; the default slack
@@ -45,15 +33,64 @@ void Server::Stop() {
   }
 }
 
+// All or none: what was opened before a failure is closed by the caller's end.
+Status Server::OpenListeners() {
+  tls_ = options_.tls;
+  std::vector<ListenerOptions> wanted = {
+      {options_.host, options_.port, "", tls_ != nullptr}};
+  wanted.insert(wanted.end(), options_.also.begin(), options_.also.end());
+  for (const ListenerOptions& options : wanted) {
+    if (options.tls && tls_ == nullptr) {
+      listeners_.clear();
+      return Status::InvalidArgument("a listener with TLS needs a certificate");
+    }
+    std::unique_ptr<Listener> listener;
+    Status status = Listener::Open(options, &listener);
+    if (!status.ok()) {
+      listeners_.clear();
+      return status;
+    }
+    if (listener->port() != 0) {
+      ports_.push_back(listener->port());
+    }
+    listeners_.push_back(std::move(listener));
+  }
+  return {};
+}
+
+void Server::SetTls(std::shared_ptr<const http2::TlsContext> tls) {
+  commands_.Post([this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
+}
+
 void Server::SetTable(std::shared_ptr<const route::Table> table) {
-  commands_.Post(
-      [this, table = std::move(table)]() mutable { table_ = std::move(table); });
+  commands_.Post([this, table = std::move(table)]() mutable {
+    table_ = std::move(table);
+    TellWatchers();
+  });
+}
+
+void Server::SetReflection(std::shared_ptr<const Reflection> reflection) {
+  commands_.Post([this, reflection = std::move(reflection)]() mutable {
+    reflection_ = std::move(reflection);
+  });
+}
+
+void Server::SetTracing(const TraceOptions& options) {
+  if (options.on || options.slow_after != kNever) {
+    tracer_.Prepare();
+  }
+  commands_.Post([this, options] { tracer_.Set(options); });
+}
+
+void Server::SetAccess(std::shared_ptr<AccessTable> table) {
+  uses_.Adopt(table.get());
+  commands_.Post([this, table = std::move(table)] { access_.Set(table); });
 }
 
 void Server::AddServed(std::shared_ptr<Served> served) {
   served->id = next_served_.fetch_add(1, std::memory_order_relaxed);
   commands_.Post([this, served = std::move(served)]() mutable {
-    served->queue->set_sink(this);
+    served->queue->set_sink(sink());
     served_.push_back(std::move(served));
     look_again_.push_back(kNever);
   });
@@ -142,8 +179,11 @@ void Server::BeginDrain() {
     }
     draining_ = true;
     FailHanded();
-    poller_.Remove(listener_.get(), &listener_source_);
-    listener_.Reset();
+    DrainStreams();
+    PauseAccepting();
+    for (const auto& listener : listeners_) {
+      listener->Close();  // Not destroyed: this pass may hold events of it.
+    }
     for (const auto& [connection, entry] : connections_) {
       connection->BeginDrain();
     }

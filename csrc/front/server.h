@@ -5,40 +5,26 @@
 // end of a drain) comes back as notices.
 //
 // Thread safety: every public method on any thread, except that Start and Stop are
-// called by the owner. Private members belong to the I/O thread.
+// called by the owner.
 
 #ifndef LEEBOARD_FRONT_SERVER_H_
 #define LEEBOARD_FRONT_SERVER_H_
 
 #include <atomic>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
-#include "base/poller.h"
-#include "batch/version_queue.h"
-#include "front/event_source.h"
-#include "front/hand_over.h"
-#include "front/inference.h"
-#include "front/mailbox.h"
-#include "front/served.h"
-#include "front/server_types.h"
-#include "http2/connection.h"
-#include "route/table.h"
-#include "wire/messages.h"
+#include "front/io_thread.h"
 
 namespace leeboard::front {
 
-class Server final : public http2::CallHandler, public batch::AnswerSink {
+class Server final : private IoThread {
  public:
-  // The number of the one method that control_rpcs.cc does not answer.
-  static constexpr int kModelInfer = 0;
-
-  explicit Server(ServerOptions options);
-  ~Server();
+  explicit Server(ServerOptions options) : IoThread(std::move(options)) {}
+  ~Server() { Stop(); }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -46,9 +32,21 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   Status Start();
   // Ends the thread: open calls are cut off, waiting requests are dropped. Idempotent.
   void Stop();
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return ports_.empty() ? 0 : ports_[0]; }
+  // Of all TCP listeners: the first one's, then those of ServerOptions::also.
+  [[nodiscard]] const std::vector<std::uint16_t>& ports() const { return ports_; }
+  // Connections that come from now on use it, on listeners with TLS.
+  void SetTls(std::shared_ptr<const http2::TlsContext> tls);
 
   void SetTable(std::shared_ptr<const route::Table> table);
+  // What server reflection tells; nothing until then.
+  void SetReflection(std::shared_ptr<const Reflection> reflection);
+  // Who may do what from here on; null: everybody everything. Identities go on with the
+  // counters and quotas that their names had before.
+  void SetAccess(std::shared_ptr<AccessTable> table);
+  // Which requests are recorded from now on; none at first. Any thread that also takes.
+  void SetTracing(const TraceOptions& options);
+
   // Must come before a table or a worker that names it. Chooses its id.
   void AddServed(std::shared_ptr<Served> served);
   // To be called after a table without it was set. What it has taken is still answered;
@@ -73,126 +71,30 @@ class Server final : public http2::CallHandler, public batch::AnswerSink {
   std::vector<HandedCall> TakeCalls() { return handed_.Take(); }
   // Answers a call that was taken; one that has ended meanwhile hears nothing.
   void Answer(std::uint64_t call, Status status, std::string reply);
+  // Requests that are over: sampled and slow ones, oldest first. Nobody is told of
+  // them; look now and then.
+  std::vector<TraceRecord> TakeTraces() { return tracer_.Take(); }
+
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }
   [[nodiscard]] const http2::Counters& wire_counters() const {
     return shared_.counters;
   }
-
-  // http2::CallHandler
-  void OnStart(http2::Call* call) override;
-  void OnMessage(http2::Call* call, std::uint32_t size) override;
-  void OnBytes(http2::Call* call, std::span<const std::uint8_t> bytes) override;
-  void OnEnd(http2::Call* call) override;
-  void OnGone(http2::Call* call) override;
-  // batch::AnswerSink
-  void OnAnswer(batch::Request* request, const batch::Answer& answer) override;
-  void OnFailure(batch::Request* request, const Status& status) override;
-  void OnOutputPressure() override;
-  void OnWorkerBroken(batch::WorkerLink* link, const char* why) override;
-  void OnGuilty(std::uint64_t worker, const std::string& text) override;
+  [[nodiscard]] const TraceCounters& trace_counters() const {
+    return tracer_.counters();
+  }
+  [[nodiscard]] const IdentityUses& identity_uses() const { return uses_; }
+  [[nodiscard]] std::uint64_t unauthenticated() const {
+    return access_.unauthenticated();
+  }
 
  private:
-  struct ConnectionEntry {
-    Source source;
-    std::unique_ptr<http2::Connection> connection;
-    bool doomed = false;
-  };
-  struct WorkerEntry {
-    Source bell;
-    Source process;
-    std::shared_ptr<Served> served;
-    batch::WorkerLink* link = nullptr;
-    std::uint64_t id = 0;
-    bool lost = false;  // Dead; taken out once the events at hand have been looked at.
-  };
-  // A call's state; pooled.
-  struct CallState {
-    Inference inference;
-    batch::Request* request = nullptr;
-    std::uint64_t handed = 0;  // Its number, once it was handed over.
-    std::string message;       // Of a method other than ModelInfer.
-    std::uint32_t size = 0;
-    int method = 0;
-  };
+  Status OpenListeners();
 
-  // loop.cc
-  void Run();
-  Nanos WaitTime(Nanos now);
-  void Dispatch(const epoll_event& event);
-  void AcceptAll();
-  void ReadFrom(ConnectionEntry* entry);
-  void ReadMore();
-  void ExpireDeadlines();
-  void PumpQueues();
-  void FlushDirty();
-  void FlushOne(ConnectionEntry* entry);
-  void SweepConnections();
-  void CloseDoomed();
-  void CheckDrained();
-  void CheckRetired();
-  void LoseWorker(WorkerEntry* worker);
-  void LoseWorkers();
-  void SleepWorkers(bool sleeping);
-  [[nodiscard]] bool AnyCompletion() const;
-  void Shutdown();
-
-  // calls.cc
-  void Complete(http2::Call* call, CallState* state);
-  void SubmitInference(http2::Call* call, CallState* state);
-  void Refuse(http2::Call* call, CallState* state, const Status& status);
-  void Release(http2::Call* call);
-  void Expire(batch::Request* request);
-  void OutOfPatience(batch::Request* request);
-  void HandOverCall(http2::Call* call, CallState* state);
-  void EndHanded(std::uint64_t id, const Status& status, std::string reply);
-  void ExpireHanded();
-  void FailHanded();
-  [[nodiscard]] Place place() const { return {table_.get(), draining_}; }
-
-  // control_rpcs.cc
-  Status AnswerControl(int method, wire::Bytes message, std::string* reply) const;
-  Status Statistics(const wire::NameVersion& wanted, std::string* reply) const;
-  void Index(const wire::IndexRequest& wanted, std::string* reply) const;
-  Status Describe(const wire::NameVersion& wanted, std::string route::Version::* text,
-                  std::string* reply) const;
-  [[nodiscard]] bool Ready() const;
-  static int MethodOf(std::string_view path);
-  static std::string_view HandedName(int method);  // Empty: it is not handed over.
-
-  ServerOptions options_;
-  std::uint16_t port_ = 0;
-  ServerCounters counters_;
-  Mailbox<std::function<void()>> commands_;
-  Mailbox<Notice> notices_;
-  HandOver handed_;
+  std::vector<std::uint16_t> ports_;
+  IdentityUses uses_;
   std::atomic<std::uint64_t> next_worker_{1};
   std::atomic<std::uint64_t> next_served_{1};
   std::thread thread_;
-
-  Poller poller_;
-  UniqueFd listener_;
-  Source listener_source_{Source::Kind::kListener, nullptr};
-  Source mailbox_source_{Source::Kind::kMailbox, nullptr};
-  Nanos now_ = 0;
-  bool stopping_ = false;
-  bool draining_ = false;
-  bool drained_ = false;
-  bool said_goaway_ = false;
-  Nanos final_goaway_at_ = kNever;
-  Nanos accept_again_at_ = kNever;
-  Nanos sweep_at_ = 0;
-  std::shared_ptr<const route::Table> table_;
-  http2::Shared shared_;
-  Scratch scratch_;
-  std::unordered_map<http2::Connection*, std::unique_ptr<ConnectionEntry>> connections_;
-  std::vector<ConnectionEntry*> unread_;
-  std::vector<ConnectionEntry*> doomed_;
-  std::vector<std::shared_ptr<Served>> served_;
-  std::vector<Nanos> look_again_;  // By served.
-  std::size_t retiring_ = 0;       // Of served_.
-  std::vector<std::unique_ptr<WorkerEntry>> workers_;
-  std::vector<std::unique_ptr<CallState>> free_states_;
-  IndexedHeap<batch::Request> deadlines_;
 };
 
 }  // namespace leeboard::front

@@ -6,18 +6,33 @@
 #define LEEBOARD_FRONT_SERVER_TYPES_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/histogram.h"
+#include "front/infer_stream.h"
 #include "http2/connection.h"
+#include "http2/tls.h"
 
 namespace leeboard::front {
 
-struct ServerOptions {
+// host:port, or the Unix socket `path` when that is not empty.
+struct ListenerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
+  std::string path;
+  bool tls = false;  // What ServerOptions::tls or Server::SetTls gave.
+};
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";  // Of the first listener; TLS when `tls` is set.
+  std::uint16_t port = 0;
+  std::vector<ListenerOptions> also;
+  std::shared_ptr<const http2::TlsContext> tls;
   http2::Limits limits;
   std::uint32_t max_connections = 4096;
+  InferStream::Limits streams;
 };
 
 struct ServerCounters {
@@ -27,13 +42,22 @@ struct ServerCounters {
   Counter malformed;  // ModelInfer messages that name no known version or do not parse.
   Counter connections;  // Gauge.
   Counter refused_connections;
+  Counter streams;  // Gauge: calls with many messages.
 };
 
 // Something that the control plane should hear of.
 struct Notice {
-  enum class Kind : std::uint8_t { kWorkerBroken, kDrained, kGuilty, kRetired };
+  enum class Kind : std::uint8_t {
+    kWorkerBroken,
+    kDrained,
+    kGuilty,
+    kRetired,
+    kRefused
+  };
   Kind kind = Kind::kDrained;
-  std::uint64_t id = 0;  // The worker's; Served::id where a version has retired.
+  // The worker's; Served::id where a version has retired; of refused calls how many
+  // more there were that nobody is told of.
+  std::uint64_t id = 0;
   std::string text;
 };
 

@@ -20,8 +20,12 @@ using Counts = std::map<std::string, std::uint64_t>;
 using Histograms = std::map<std::string, std::vector<std::uint64_t>>;
 
 Counts CountsOf(const batch::VersionCounters& counters);
+// By identity, then by outcome; "open" is a gauge.
+std::map<std::string, Counts> IdentityCounts(const Server& server);
 Histograms HistogramsOf(const batch::VersionCounters& counters);
 Counts CountsOf(const Server& server);
+// Of the libraries that this process runs with: "nghttp2" -> "1.52.0".
+std::map<std::string, std::string> LibraryVersions();
 std::vector<std::uint64_t> LatencyBounds();
 std::vector<std::uint64_t> RowBounds();
 

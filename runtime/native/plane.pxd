@@ -7,6 +7,8 @@ from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from runtime.native.descriptors cimport CReflection
+from runtime.native.transport cimport ServerOptions, TlsContext
 from runtime.native.wire cimport DType, DTypeFromName, Status, string_view
 
 cdef extern from "wire/tensor_rows.h" namespace "leeboard::wire" nogil:
@@ -68,6 +70,7 @@ cdef extern from "batch/version_queue.h" namespace "leeboard::batch" nogil:
         uint64_t input_bytes
         uint32_t max_shapes
         cbool retry
+        cbool decoupled
         QueuePolicy policy
         vector[vector[string]] labels
 
@@ -102,20 +105,7 @@ cdef extern from "front/served.h" namespace "leeboard::front" nogil:
         Status Create(Signature signature, QueueOptions options,
                       shared_ptr[CServed]* out) except +
 
-cdef extern from "http2/connection.h" namespace "leeboard::http2" nogil:
-    cdef cppclass Limits:
-        uint32_t max_message_bytes
-        uint64_t connection_budget_bytes
-        uint64_t server_budget_bytes
-        uint32_t max_concurrent_streams
-
 cdef extern from "front/server.h" namespace "leeboard::front" nogil:
-    cdef cppclass ServerOptions:
-        string host
-        uint16_t port
-        Limits limits
-        uint32_t max_connections
-
     cdef enum NoticeKind "leeboard::front::Notice::Kind":
         pass
 
@@ -128,13 +118,17 @@ cdef extern from "front/server.h" namespace "leeboard::front" nogil:
         uint64_t id
         string method
         string message
+        string identity
 
     cdef cppclass CServer "leeboard::front::Server":
         CServer(ServerOptions options) except +
         Status Start() except +
         void Stop() noexcept
         uint16_t port() noexcept
+        const vector[uint16_t]& ports() noexcept
+        void SetTls(shared_ptr[const TlsContext] tls) except +
         void SetTable(shared_ptr[const CTable] table) except +
+        void SetReflection(shared_ptr[const CReflection] reflection) except +
         void AddServed(shared_ptr[CServed] served) except +
         void Retire(shared_ptr[CServed] served) except +
         uint64_t AddWorker(shared_ptr[CServed] served,

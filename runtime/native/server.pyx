@@ -6,7 +6,7 @@ readable when `take_notices` has something to tell.
 """
 
 cimport cython
-from libcpp.memory cimport make_shared, shared_ptr, unique_ptr
+from libcpp.memory cimport make_shared, shared_ptr
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport (
@@ -15,23 +15,21 @@ from runtime.native.plane cimport (
     CTable,
     HandedCall,
     Notice,
-    ServerOptions,
     Version,
     VersionState,
 )
 from runtime.native.served cimport Served, WorkerLink
 from runtime.native.snapshot cimport ServerCounts
 from runtime.native.status cimport check
+from runtime.native.transport cimport Tls, server_options
 from runtime.native.wire cimport Code, Status
 
-cdef tuple KINDS = ("worker broken", "drained", "guilty", "retired")
+cdef tuple KINDS = ("worker broken", "drained", "guilty", "retired", "refused")
 
 
 @cython.final
 cdef class Table:
     """A snapshot of all that is served; built once, then handed to a Server."""
-
-    cdef shared_ptr[CTable] _table
 
     def __init__(self, server_metadata, ready):
         self._table = make_shared[CTable]()
@@ -56,18 +54,8 @@ cdef class Table:
 cdef class Server:
     """The I/O thread with its listening socket."""
 
-    cdef unique_ptr[CServer] _server
-
     def __init__(self, options):
-        cdef ServerOptions native
-        native.host = options.host.encode()
-        native.port = options.port
-        native.max_connections = options.max_connections
-        native.limits.max_message_bytes = options.max_message_bytes
-        native.limits.connection_budget_bytes = options.connection_budget_bytes
-        native.limits.server_budget_bytes = options.server_budget_bytes
-        native.limits.max_concurrent_streams = options.max_concurrent_streams
-        self._server.reset(new CServer(native))
+        self._server.reset(new CServer(server_options(options)))
 
     def start(self):
         check(self._server.get().Start())
@@ -79,6 +67,15 @@ cdef class Server:
     @property
     def port(self):
         return self._server.get().port()
+
+    @property
+    def ports(self):
+        """Of all TCP listeners: the first one's, then the others' in order."""
+        return tuple(self._server.get().ports())
+
+    def set_tls(self, Tls tls not None):
+        """Use other certificates for connections that come from now on."""
+        self._server.get().SetTls(tls._context)
 
     def set_table(self, Table table not None):
         self._server.get().SetTable(<shared_ptr[const CTable]>table._table)
@@ -123,7 +120,8 @@ cdef class Server:
         return taken
 
     def take_calls(self):
-        """Return the calls to be answered here: (number, method, message), oldest first.
+        """Return the calls to be answered here, oldest first: (number, method, message,
+        the caller's identity or nothing).
 
         `notices_fd` is readable while there are any.
         """
@@ -131,7 +129,8 @@ cdef class Server:
         cdef list taken = []
         for index in range(calls.size()):
             taken.append((calls[index].id, calls[index].method.decode(),
-                          <bytes>calls[index].message))
+                          <bytes>calls[index].message,
+                          calls[index].identity.decode()))
         return taken
 
     def answer(self, unsigned long long call, int code, message, bytes reply not None):

@@ -12,5 +12,6 @@ cdef extern from "front/snapshot.h" namespace "leeboard::front" nogil:
     cmap[string, vector[uint64_t]] HistogramsOf(const VersionCounters& counters) except +
     cmap[string, uint64_t] ServerCounts "leeboard::front::CountsOf" (
         const CServer& server) except +
+    cmap[string, string] LibraryVersions() except +
     vector[uint64_t] LatencyBounds() except +
     vector[uint64_t] RowBounds() except +

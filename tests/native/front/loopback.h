@@ -79,11 +79,7 @@ class Loopback {
     return true;
   }
   void HangUp() { socket_.Reset(); }
-
-  http2::Client client;
-  bool connected = false;
-
- private:
+  // Sends what the client has to say.
   void Send() {
     const std::string output = client.TakeOutput();
     for (std::string_view rest = output; !rest.empty();) {
@@ -95,6 +91,10 @@ class Loopback {
     }
   }
 
+  http2::Client client;
+  bool connected = false;
+
+ private:
   UniqueFd socket_;
 };
 

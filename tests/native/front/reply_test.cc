@@ -83,7 +83,7 @@ class Batch {
     answer.row_begin = row_begin;
     answer.rows = rows;
     http2::ReplyBody reply;
-    const Status status = MakeReply(request, answer, &reply);
+    const Status status = MakeReply(request, answer, {}, &reply);
     EXPECT_TRUE(status.ok()) << status.message();
     return reply;
   }
@@ -225,7 +225,7 @@ TEST(Reply, MoreThanGrpcCanCarryIsRefused) {
   batch.completion.outputs[0].size = 3ULL << 30;
   batch.answer.rows = 1;
   http2::ReplyBody reply;
-  const Status status = MakeReply(batch.request, batch.answer, &reply);
+  const Status status = MakeReply(batch.request, batch.answer, {}, &reply);
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_NE(status.message().find("at most 2147483647"), std::string::npos);
 }

@@ -45,8 +45,9 @@ inline route::Signature Echo(std::vector<wire::TensorSpec> tensors,
 class ServedModel {
  public:
   explicit ServedModel(const route::Signature& signature,
-                       std::uint64_t input_bytes = 64 << 20) {
+                       std::uint64_t input_bytes = 64 << 20, bool decoupled = false) {
     batch::QueueOptions options;
+    options.decoupled = decoupled;
     options.model = signature.model;
     options.version = "1";
     options.label = "model 'm' version 1";

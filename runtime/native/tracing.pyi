@@ -1,0 +1,23 @@
+"""Traces and slow requests of the data plane: what is recorded, and the records."""
+
+from typing import Protocol
+
+from runtime.native.records import Record
+from runtime.native.server import Server
+
+class _Options(Protocol):
+    """Which requests are recorded; see `runtime.native.records.TraceOptions`."""
+
+    @property
+    def on(self) -> bool: ...
+    @property
+    def parent_based(self) -> bool: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def most_per_s(self) -> float: ...
+    @property
+    def slow_ms(self) -> float: ...
+
+def set_tracing(server: Server, options: _Options) -> None: ...
+def take_traces(server: Server) -> list[Record]: ...
