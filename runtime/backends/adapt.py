@@ -8,9 +8,10 @@ backend runs as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from runtime.backends.base import (
     Inputs,
     LoadOptions,
     Outputs,
+    Responses,
     Signature,
     TensorSpec,
 )
@@ -148,12 +150,11 @@ def served_signature(
         find_specs(outputs, own.outputs, batched, "output") if outputs else own.outputs
     )
     first_is_free = all(s.shape[:1] == (FREE,) for s in (*served_in, *served_out))
-    return Signature(
-        own.platform,
-        served_in,
-        served_out,
-        own.batchable and first_is_free,
-        own.max_rows,
+    return replace(
+        own,
+        inputs=served_in,
+        outputs=served_out,
+        batchable=own.batchable and first_is_free,
     )
 
 
@@ -243,6 +244,21 @@ class AdaptedOutputs:
         return shape if reshape is None else reshape.of(shape)
 
 
+@dataclass
+class AdaptedResponses(AdaptedOutputs):
+    """The same for a decoupled model's responses."""
+
+    given: Responses
+
+    def ready(self) -> bool:
+        """Wait until the next response may be filled."""
+        return self.given.ready()
+
+    def send(self) -> bool:
+        """Give what was filled as one response."""
+        return self.given.send()
+
+
 class Adapted:
     """A loaded backend under a served signature; see `runtime.backends.base.Backend`."""
 
@@ -274,10 +290,13 @@ class Adapted:
         return self._signature
 
     def _run_adapted(self, inputs: Inputs, outputs: Outputs) -> None:
-        self._backend.run(
-            AdaptedInputs(inputs, self._input_shapes),
-            AdaptedOutputs(outputs, self._output_shapes, self._unserved),
+        about = self._output_shapes, self._unserved
+        adapted = (
+            AdaptedResponses(cast(Responses, outputs), *about)
+            if self._signature.decoupled
+            else AdaptedOutputs(outputs, *about)
         )
+        self._backend.run(AdaptedInputs(inputs, self._input_shapes), adapted)
 
     def close(self) -> None:
         """Free what the backend took."""

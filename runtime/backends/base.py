@@ -44,7 +44,8 @@ class Signature:
 
     `batchable` says that the first dimension of every tensor may be the batch, as far as
     the file tells; the load check proves it by running two sizes. `max_rows` is the largest
-    batch that the file allows; None where it sets no limit.
+    batch that the file allows; None where it sets no limit. A `decoupled` model gives each
+    request any number of responses; its `run` is given `Responses`.
     """
 
     platform: str
@@ -52,6 +53,7 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
     batchable: bool
     max_rows: int | None = None
+    decoupled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ class LoadOptions:
 
     `inputs` and `outputs` are what a person declared, for formats that do not say it
     themselves; empty where nobody did. What is left to the file has an `UNSTATED` shape
-    and an empty datatype. `extra` are the backend's own options: it refuses
-    those that it does not know.
+    and an empty datatype. `decoupled` asks for a model that gives each request any number
+    of responses: a backend that can says so in its signature. `extra` are the backend's
+    own options: it refuses those that it does not know.
     """
 
     threads: int = 1
@@ -69,6 +72,7 @@ class LoadOptions:
     device: str = "cpu"
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    decoupled: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -126,6 +130,23 @@ class Outputs(Protocol):
         """Copy `values` into the reply; the way for BYTES and for shapes known late."""
 
 
+class Responses(Outputs, Protocol):
+    """Where the responses of a decoupled model's batch go, one after another.
+
+    The batch is one request. For each response: `ready`, every output once, `send`. A
+    response's first dimension is any number of rows where the model batches.
+    """
+
+    def ready(self) -> bool:
+        """Wait until the next response may be filled; False: nobody wants another.
+
+        Then `run` closes what it computes with and returns.
+        """
+
+    def send(self) -> bool:
+        """Give what was filled as one response; False: nobody wants another."""
+
+
 class Backend(Protocol):
     """Loads one model file and runs batches. One instance, one thread, one model."""
 
@@ -136,7 +157,10 @@ class Backend(Protocol):
         """Return the signature read from the loaded file."""
 
     def run(self, inputs: Inputs, outputs: Outputs) -> None:
-        """Run one batch and fill every output. Raises ModelError when the model fails."""
+        """Run one batch and fill every output. Raises ModelError when the model fails.
+
+        Where the signature is decoupled, `outputs` are `Responses`.
+        """
 
     def close(self) -> None:
         """Free what `load` took; nothing may be called afterwards."""

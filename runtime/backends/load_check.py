@@ -15,7 +15,12 @@ import numpy as np
 from runtime.backends.base import FREE, Array, Backend, Signature, TensorSpec
 from runtime.backends.batch_timing import measure
 from runtime.backends.datatypes import float_from_bf16
-from runtime.backends.memory import POISON, MemoryInputs, MemoryOutputs
+from runtime.backends.memory import (
+    POISON,
+    MemoryInputs,
+    MemoryOutputs,
+    MemoryResponses,
+)
 from runtime.backends.sample import Warmup, make_inputs
 from runtime.errors import ModelError
 
@@ -23,6 +28,11 @@ SEED = 20_261_123
 MOST_TIMINGS = 3
 LONG_ENOUGH_S = 0.1
 LARGEST_US = 2e6
+
+MOST_RESPONSES = 16
+MOST_RESPONSE_BYTES = 64 << 20
+LONGEST_RESPONSES_S = 10.0
+"""So many responses of a decoupled model are looked at, and none that come later."""
 
 SAME_SIZE = {"FP64": 1e-9, "FP32": 1e-5, "FP16": 1e-2, "BF16": 2e-2}
 """How far a value may be off when only other rows of its batch changed, relative to itself,
@@ -42,16 +52,50 @@ def run_once(
     """Run one batch in ordinary memory and return its outputs.
 
     With `rows` every output must have as many. Output memory holds `poison` in every byte
-    before.
+    before. Of a decoupled model these are the first response's; none if there is none.
     """
     signature = backend.signature()
+    if signature.decoupled:
+        return next(iter(run_responses(backend, arrays, poison, 1).responses), {})
     outputs = MemoryOutputs(signature, rows, poison=poison)
-    given = rows
-    if given is None:
-        first = next(iter(arrays.values()), None)
-        given = 1 if first is None or not signature.batchable else first.shape[0]
+    given = rows_of(backend, arrays) if rows is None else rows
     backend.run(MemoryInputs(arrays, given), outputs)
     return outputs.finish()
+
+
+def rows_of(backend: Backend, arrays: Mapping[str, Array]) -> int:
+    """Return the rows of a batch; 1 for a model that does not batch."""
+    first = next(iter(arrays.values()), None)
+    return 1 if first is None or not backend.signature().batchable else first.shape[0]
+
+
+def run_responses(
+    backend: Backend,
+    arrays: Mapping[str, Array],
+    poison: int = POISON,
+    most: int = MOST_RESPONSES,
+) -> MemoryResponses:
+    """Give one request to a decoupled model and return its first responses."""
+    outputs = MemoryResponses(
+        backend.signature(),
+        poison=poison,
+        most=most,
+        most_bytes=MOST_RESPONSE_BYTES,
+        seconds=LONGEST_RESPONSES_S,
+    )
+    backend.run(MemoryInputs(arrays, rows_of(backend, arrays)), outputs)
+    outputs.end()
+    return outputs
+
+
+def run_whole(
+    backend: Backend, arrays: Mapping[str, Array], poison: int = POISON
+) -> tuple[list[dict[str, Array]], bool]:
+    """Return the answer to one request as its first responses, and whether they are all."""
+    if not backend.signature().decoupled:
+        return [run_once(backend, arrays, None, poison)], True
+    outputs = run_responses(backend, arrays, poison)
+    return outputs.responses, not outputs.was_cut
 
 
 def as_numbers(values: Array, datatype: str) -> Array:
@@ -77,9 +121,9 @@ def difference(spec: TensorSpec, before: Array, after: Array, allowed: Tolerance
         return f"shape {after.shape} instead of {before.shape}"
     if spec.datatype not in allowed:
         return "" if np.array_equal(before, after) else "other values"
-    a, b = (as_numbers(values, spec.datatype) for values in (before, after))
     if np.isinf(allowed[spec.datatype]):
         return ""
+    a, b = (as_numbers(values, spec.datatype) for values in (before, after))
     differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
     if not differs.any():
         return ""

@@ -6,6 +6,7 @@ the signature's datatype and shape, with the batch's rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -109,3 +110,46 @@ class MemoryOutputs:
         if self.rows is not None and shape[:1] != (self.rows,):
             raise ModelError(f"output {name!r} came as {shape} for a batch of {self.rows}")
         return spec
+
+
+@dataclass
+class MemoryResponses(MemoryOutputs):
+    """The responses of a decoupled model; see `runtime.backends.base.Responses`.
+
+    Nobody wants more than `most` of them or, but for the first, `most_bytes`, nor one that
+    comes later than `seconds` after the beginning; `was_cut` then says so.
+    """
+
+    most: int = 1 << 30
+    most_bytes: int = 1 << 62
+    seconds: float = float("inf")
+    responses: list[dict[str, Array]] = field(default_factory=list)
+    was_cut: bool = False
+    _may_fill: bool = False
+    _began: float = field(default_factory=time.monotonic)
+
+    def ready(self) -> bool:
+        """Tell whether another response is wanted."""
+        self._may_fill = self._wants_more()
+        return self._may_fill
+
+    def send(self) -> bool:
+        """Keep one response; raises ModelError when an output was not filled."""
+        if not self._may_fill:
+            raise ModelError("a response was given that nobody was ready for")
+        self.responses.append({n: values.copy() for n, values in self.finish().items()})
+        self.arrays, self._may_fill = {}, False
+        return self._wants_more()
+
+    def end(self) -> list[dict[str, Array]]:
+        """Return all responses; raises ModelError when one was filled and not given."""
+        if self.arrays:
+            raise ModelError("outputs were filled, and not given as a response")
+        return self.responses
+
+    def _wants_more(self) -> bool:
+        late = time.monotonic() - self._began > self.seconds
+        size = sum(v.nbytes for response in self.responses for v in response.values())
+        enough = len(self.responses) >= self.most or size >= self.most_bytes
+        self.was_cut = self.was_cut or late or enough
+        return not self.was_cut

@@ -21,7 +21,7 @@ class LoadPlan:
     `max_batch_size` 0 asks for no batching. With `must_batch` a model whose rows may not be
     joined is refused, else it serves without batching. The first worker of a version is
     `thorough`; those that follow only show that they can, with the same file: its `digest`
-    must then be the one given.
+    must then be the one given. A `decoupled` model gives a request any number of responses.
     """
 
     path: Path
@@ -40,6 +40,7 @@ class LoadPlan:
     golden: Path | None = None
     samples: tuple[Sample, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    decoupled: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -5,6 +5,10 @@
         def predict(self, batch): ...           # {name: array} -> {name: array}
         def close(self): ...                    # optional
 
+A decoupled model's predict yields: each `{name: array}` is one response, and returning ends
+them. It may also return an iterator. When nobody waits any more the generator is closed:
+it sees GeneratorExit where it yielded.
+
 `load` is given a `Context`. `predict` is given arrays on the batch's own memory; they are
 read-only, and one that the class keeps stays as it was. BF16 tensors are uint16 arrays (the
 bits), BYTES tensors object arrays of `bytes`. Raise `runtime.errors.InputError` for a
@@ -13,19 +17,27 @@ request that is the client's to mend.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from runtime.backends.archive import read_once
-from runtime.backends.base import Inputs, LoadOptions, Outputs, Signature, TensorSpec
+from runtime.backends.base import (
+    Inputs,
+    LoadOptions,
+    Outputs,
+    Responses,
+    Signature,
+    TensorSpec,
+)
 from runtime.backends.options import OFF, ON, choice, refuse_device
 from runtime.backends.python_values import UNSHARED, as_output, lent, references
 from runtime.backends.torch_names import may_batch, refuse_undeclared
@@ -38,8 +50,9 @@ CLASS, COPY, ALLOWED = "class", "copy_inputs", "allowed_modules"
 OURS = (CLASS, COPY, ALLOWED)
 """Options that are not the class's own."""
 
-DEFAULT_CLASS = "Model"
+DEFAULT_CLASS, PREDICT = "Model", "predict"
 MOST_SOURCE_BYTES = 16 << 20
+END = object()
 Result = TypeVar("Result")
 NUMBERS = itertools.count(1)
 
@@ -87,6 +100,7 @@ class PythonBackend:
             options.inputs,
             options.outputs,
             may_batch(options.inputs, options.outputs),
+            decoupled=options.decoupled,
         )
         try:
             self._start(source, options)
@@ -106,7 +120,10 @@ class PythonBackend:
         held: list[Any] = [*given.values(), given]
         del given
         try:
-            self._predict(held, outputs)
+            if self._signature.decoupled:
+                self._respond(held, cast(Responses, outputs))
+            else:
+                self._predict(held, outputs)
         finally:
             if still_has(held):
                 inputs.detach()
@@ -126,10 +143,15 @@ class PythonBackend:
         name = options.extra.get(CLASS, DEFAULT_CLASS)
         self._module = self._call("import", lambda: run_file(self._path, source))
         made = getattr(self._module, name, None)
-        if not isinstance(made, type) or not callable(getattr(made, "predict", None)):
+        if not isinstance(made, type) or not callable(getattr(made, PREDICT, None)):
             raise ModelError(
                 f"{self._path} has no class {name!r} with a method predict; write one, or "
                 f"name another with option {CLASS}"
+            )
+        if inspect.isgeneratorfunction(getattr(made, PREDICT)) and not options.decoupled:
+            raise ModelError(
+                f"{self._path}: predict yields, and only a decoupled model may; write "
+                "decoupled: true into leeboard.yaml, or return one dict"
             )
         self._model = self._call(f"{name}()", made)
         own = {key: text for key, text in options.extra.items() if key not in OURS}
@@ -158,11 +180,52 @@ class PythonBackend:
         finally:
             del answer  # As other frames of an error would keep what it is made of.
 
+    def _respond(self, held: list[Any], outputs: Responses) -> None:
+        """Call the class and give each response; keeps no reference to its arrays."""
+        answers = self._call("predict", lambda: self._model.predict(held[-1]))
+        if not isinstance(answers, Iterator):
+            raise ModelError(
+                f"{self._path.name}: predict returned a {type(answers).__name__}; a "
+                "decoupled model's must yield dicts, or return an iterator of them"
+            )
+        try:
+            while self._give_next(answers, outputs):
+                pass
+        finally:
+            self._close(answers)
+            del answers
+
+    def _give_next(self, answers: Iterator[object], outputs: Responses) -> bool:
+        """Give one response; False when there is none, or nobody wants another."""
+        answer = self._call("predict", lambda: next(answers, END))
+        try:
+            if answer is END or not outputs.ready():
+                return False
+            self._write(answer, outputs)
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)
+            raise
+        finally:
+            del answer
+        return outputs.send()
+
+    def _close(self, answers: Iterator[object]) -> None:
+        """Let a generator that has more to give know that nobody wants it."""
+        close = getattr(answers, "close", None)
+        if close is not None:
+            try:
+                close()
+            except (Exception, SystemExit) as error:
+                # The edge of the user's code; the responses were given.
+                logger.exception("%s: predict failed when it was closed", self._path)
+                traceback.clear_frames(error.__traceback__)
+
     def _write(self, answer: object, outputs: Outputs) -> None:
         if not isinstance(answer, Mapping):
+            does = "yield" if self._signature.decoupled else "return"
             raise ModelError(
-                f"{self._path.name}: predict returned a {type(answer).__name__}; it must "
-                "return a dict of arrays by output name"
+                f"{self._path.name}: predict {does}ed a {type(answer).__name__}; it must "
+                f"{does} a dict of arrays by output name"
             )
         wrong = set(answer) ^ set(self._outputs)
         if wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,40 +22,52 @@ INPUT, OUTPUT = "input:", "output:"
 
 def read_golden(
     path: Path, signature: Signature
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return inputs and the outputs expected of them, checked against a signature.
+) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    """Return inputs and the responses expected to them, checked against a signature.
 
     The file holds arrays named ``input:NAME`` and ``output:NAME``; outputs may be left out.
-    Raises ConfigError naming the tensor.
+    Of a decoupled model ``output:NAME[2]`` is the third response's. Raises ConfigError
+    naming the tensor.
     """
     arrays = read_arrays(path)
-    sides = []
-    for prefix, specs in ((INPUT, signature.inputs), (OUTPUT, signature.outputs)):
-        known = {prefix + spec.name: spec for spec in specs}
-        found = {
-            known[name].name: as_declared(values, known[name])
-            for name, values in arrays.items()
-            if name in known
-        }
-        for spec in specs:
-            if spec.name in found:
-                refuse_other(path, found[spec.name], spec)
-        sides.append(found)
-        arrays = {name: v for name, v in arrays.items() if name not in known}
+    inputs = taken_from(path, arrays, INPUT, "", signature.inputs)
+    responses: list[dict[str, Array]] = []
+    while not responses or responses[-1]:
+        suffix = f"[{len(responses)}]" if signature.decoupled else ""
+        responses.append(taken_from(path, arrays, OUTPUT, suffix, signature.outputs))
+    responses.pop()
     if arrays:
         raise ConfigError(
             f"{path}: {min(arrays)!r} is no tensor of the model; names are {INPUT}NAME "
-            f"and {OUTPUT}NAME"
+            f"and {OUTPUT}NAME" + ("[0], ..." if signature.decoupled else "")
         )
-    inputs, outputs = sides
     missing = [s.name for s in signature.inputs if s.name not in inputs and not s.optional]
-    if missing or not outputs:
+    if missing or not responses:
         what = f"{INPUT}{missing[0]}" if missing else "every output"
         raise ConfigError(f"{path}: {what} is missing")
-    lengths = {values.shape[:1] for values in (*inputs.values(), *outputs.values())}
+    # A response may have any number of rows.
+    outputs = [] if signature.decoupled else responses[0].values()
+    lengths = {values.shape[:1] for values in (*inputs.values(), *outputs)}
     if signature.batchable and len(lengths) > 1:
         raise ConfigError(f"{path}: tensors differ in their number of rows")
-    return inputs, outputs
+    return inputs, responses
+
+
+def taken_from(
+    path: Path,
+    arrays: dict[str, Array],
+    prefix: str,
+    suffix: str,
+    specs: Sequence[TensorSpec],
+) -> dict[str, Array]:
+    """Take the arrays that are called as tensors are out of a file's, by tensor."""
+    found: dict[str, Array] = {}
+    for spec in specs:
+        values = arrays.pop(f"{prefix}{spec.name}{suffix}", None)
+        if values is not None:
+            found[spec.name] = as_declared(values, spec)
+            refuse_other(path, found[spec.name], spec)
+    return found
 
 
 def sample_inputs(sample: Sample, signature: Signature, seed: int) -> dict[str, Array]:

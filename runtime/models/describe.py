@@ -6,7 +6,8 @@ Made once for each version and answered by the data plane from bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from runtime import __version__
 from runtime.backends.base import Signature, TensorSpec
@@ -17,6 +18,8 @@ from runtime.messages import (
     ModelMetadataResponse,
     ServerMetadataResponse,
 )
+from runtime.models.settings import Versions
+from runtime.printable import escaped
 
 EXTENSIONS = ("classification", "model_repository", "binary_tensor_data",
               "model_configuration", "schedule_policy", "parameters",
@@ -25,6 +28,9 @@ EXTENSIONS = ("classification", "model_repository", "binary_tensor_data",
 
 REPORT = "leeboard.load_report"
 """The parameter of a configuration that holds the version's load report as JSON."""
+
+SERVED_SINCE, CHOSEN_BY = "leeboard.served_since", "leeboard.chosen_by"
+"""Parameters that say when a version began to serve, and what made the server load it."""
 
 CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 
@@ -38,6 +44,18 @@ class BatchConfig:
     max_queue_delay_us: int
     instances: int
     report: str = ""  # The load report as JSON.
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Since when a version serves (RFC 3339), what chose it, and out of which versions."""
+
+    since: str = ""
+    by: str = ""
+    versions: Versions = field(default_factory=Versions)
+
+
+NO_CHOICE = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +82,12 @@ def called(name: str, version: str = "") -> str:
     >>> called("fraud"), called("fraud", "3")
     ("'fraud'", "'fraud' version 3")
     """
-    return f"{name!r} version {version}" if version else repr(name)
+    return f"{name!r} version {escaped(version)}" if version else repr(name)
+
+
+def utc_now() -> str:
+    """Return the moment as RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def row_dims(spec: TensorSpec, batched: bool) -> tuple[int, ...]:
@@ -73,7 +96,11 @@ def row_dims(spec: TensorSpec, batched: bool) -> tuple[int, ...]:
 
 
 def describe(
-    name: str, version: str, signature: Signature, batching: BatchConfig
+    name: str,
+    version: str,
+    signature: Signature,
+    batching: BatchConfig,
+    choice: Choice = NO_CHOICE,
 ) -> Description:
     """Return metadata and configuration of one version.
 
@@ -95,10 +122,12 @@ def describe(
     config.name, config.platform = name, signature.platform
     config.backend = signature.platform.partition("_")[0]
     config.max_batch_size = batching.max_batch_size
-    config.version_policy.latest.num_versions = 1
+    add_choice(config, choice)
     group = config.instance_group.add(name=name, count=batching.instances)
     group.kind = group.Kind.Value("KIND_CPU")
-    if batched:
+    if signature.decoupled:
+        config.model_transaction_policy.decoupled = True
+    elif batched:
         config.dynamic_batching.preferred_batch_size.append(batching.close_rows)
         config.dynamic_batching.max_queue_delay_microseconds = batching.max_queue_delay_us
     if batching.report:
@@ -108,6 +137,20 @@ def describe(
     return Description(
         bytes(metadata.SerializeToString()), bytes(answer.SerializeToString())
     )
+
+
+def add_choice(config: Message, choice: Choice) -> None:
+    """Add the version policy, and what is known of how the version came to serve."""
+    policy, wanted = config.version_policy, choice.versions
+    if wanted.named:
+        policy.specific.versions.extend(int(number) for number in wanted.named)
+    elif wanted.latest:
+        policy.latest.num_versions = wanted.latest
+    else:
+        policy.all.SetInParent()
+    for key, text in ((SERVED_SINCE, choice.since), (CHOSEN_BY, choice.by)):
+        if text:
+            config.parameters[key].string_value = text
 
 
 def with_versions(metadata: bytes, versions: Sequence[str]) -> bytes:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from runtime.backends.declared import Declared, Fill, Sample, SampleTensor
 from runtime.errors import ConfigError
 from runtime.models import bounds
-from runtime.models.model_folder import ModelFolder, printable
+from runtime.models.model_folder import ModelFolder
 from runtime.models.settings import ModelSettings, QueuePolicy
+from runtime.printable import escaped
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -47,7 +48,7 @@ def read(text: str, folder: ModelFolder, origin: str) -> ModelSettings:
     try:
         return _settings(validated(text), folder, origin)
     except ConfigError as error:
-        raise ConfigError(f"{origin}: {printable(str(error))}") from error
+        raise ConfigError(f"{origin}: {escaped(str(error))}") from error
 
 
 def validated(text: str) -> LeeboardYaml:
@@ -115,6 +116,7 @@ def _settings(keys: LeeboardYaml, folder: ModelFolder, origin: str) -> ModelSett
         samples=_samples(keys, {tensor.name: tensor for tensor in inputs}, folder),
         tolerances=_tolerances(keys.tolerance),
         retry=not keys.side_effects,
+        decoupled=keys.decoupled,
         interpreter=_interpreter(keys.interpreter, folder),
         options=_options(keys),
     )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from runtime.access.words import hide_paths
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
+from runtime.events import about
 from runtime.models.describe import called, server_metadata, with_versions
 from runtime.models.lifecycle import State
 from runtime.models.plans import batching_of, load_request, workers_of
@@ -24,6 +26,7 @@ from runtime.models.settings import ModelSettings
 from runtime.models.version import Version
 from runtime.native.server import Server as Plane
 from runtime.native.server import Table
+from runtime.printable import escaped
 from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
@@ -35,8 +38,8 @@ LOADS_AT_ONCE = 2
 RETIRE_S = 60.0
 """How long a replaced version may take to finish what it has."""
 
-UNLOADED, NOT_LOADED = "unloaded", "not loaded"
-MISSING = "it is not in the repository"
+UNLOADED, NOT_LOADED, MISSING = "unloaded", "not loaded", "it is not in the repository"
+START, CALL = "the start of the server", "a load call"
 
 Key = tuple[str, str]
 """A model's name and a version's number."""
@@ -68,6 +71,8 @@ class Common:
     batching: Batching
     workers: Workers
     cache_dir: Path | None = None
+    hidden: tuple[str, ...] = ()
+    """Paths of the repository, which clients are not told."""
 
 
 def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> Entry:
@@ -80,7 +85,7 @@ def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> 
         version.source.name,
         version.source.version,
         version.state.value,
-        printable(version.reason or version.trouble or note),
+        escaped(version.reason or version.trouble or note),
         with_versions(description.metadata, versions) if description else b"",
         description.config if description else b"",
     )
@@ -134,12 +139,17 @@ class ModelManager:
         table = Table(server_metadata(), self.ready)
         for key, note in sorted(self._notes.items()):
             if key not in self._current:
-                table.add(Entry(*key, State.UNAVAILABLE.value, printable(note)), None)
+                reason = self._told(escaped(note))
+                table.add(Entry(*key, State.UNAVAILABLE.value, reason), None)
         for version in self.versions:
             key = (version.source.name, version.source.version)
             served = [v.source.version for v in self._of(key[0]) if v.state is State.READY]
-            table.add(entry_of(version, self._notes.get(key, ""), served), version.served)
+            entry = entry_of(version, self._notes.get(key, ""), served)
+            table.add(replace(entry, reason=self._told(entry.reason)), version.served)
         self._plane.set_table(table)
+
+    def _told(self, reason: str) -> str:
+        return hide_paths(reason, self._common.hidden)
 
     async def load_all(self, found: Found, names: frozenset[str] | None = None) -> None:
         """Load all that was found, or the models named; what fails has its reason."""
@@ -159,13 +169,17 @@ class ModelManager:
         self.publish()
 
     async def load(
-        self, name: str, version: str = "", settings: ModelSettings | None = None
+        self,
+        name: str,
+        version: str = "",
+        settings: ModelSettings | None = None,
+        chosen_by: str = CALL,
     ) -> None:
         """Load a model, or load it again: new and changed versions come, unwanted ones go.
 
         With `version` only that one is touched. Raises ModelError with the reasons when
         the repository has no such model or something of it could not be loaded; what was
-        served before then stays.
+        served before then stays. `chosen_by` is told of what serves then.
         """
         async with self._turn(name):
             found = await asyncio.to_thread(self._repository.find_model, name, settings)
@@ -178,7 +192,7 @@ class ModelManager:
             self._forget_stale(name, {(b.name, b.version) for b in broken})
             self._note_broken(broken)
             changed = [source for source in sources if not self._has(source)]
-            reasons = await asyncio.gather(*(self._open(source) for source in changed))
+            reasons = await asyncio.gather(*(self._open(s, chosen_by) for s in changed))
             if not version and not broken and not any(reasons):
                 kept = {source.version for source in sources}
                 self._remove(v for v in self._of(name) if v.source.version not in kept)
@@ -232,7 +246,7 @@ class ModelManager:
 
     async def _open_all(self, name: str, sources: Iterable[ModelSource]) -> None:
         async with self._turn(name):
-            await asyncio.gather(*(self._open(source) for source in sources))
+            await asyncio.gather(*(self._open(s, START) for s in sources))
 
     def _has(self, source: ModelSource) -> bool:
         """Tell whether exactly this, as it lies on disk now, is being served."""
@@ -254,10 +268,11 @@ class ModelManager:
     def _note_broken(self, broken: Iterable[Broken]) -> None:
         for one in broken:
             what = " version ".join(filter(None, (one.name, one.version)))
-            logger.error("%s cannot be served: %s", what, one.reason)
+            extra = about("failed", one.name, one.version)
+            logger.error("%s cannot be served: %s", what, one.reason, extra=extra)
             self._notes[one.name, one.version] = one.reason
 
-    async def _open(self, source: ModelSource) -> str:
+    async def _open(self, source: ModelSource, chosen_by: str) -> str:
         """Load one version and let it take its place; returns why it could not, or nothing.
 
         Where another version of the same number serves, it stays until the new one can.
@@ -275,7 +290,7 @@ class ModelManager:
             self._replace(key, version)
         request = load_request(source, batching, workers, self._common.cache_dir)
         async with self._gate:
-            await version.start(request)
+            await version.start(request, chosen_by)
         if version.state is State.READY:
             self._notes.pop(key, None)
             self._notes.pop((source.name, ""), None)
@@ -323,11 +338,6 @@ class ModelManager:
             await asyncio.sleep(MEMORY_LOOK_S)
             for version in self._all():
                 version.end_the_greedy()
-
-
-def printable(text: str) -> str:
-    """Return words that may name files as text for clients: what is no UTF-8 is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def known_names(found: Found) -> set[str]:

@@ -92,17 +92,6 @@ class ModelFolder:
         return labels
 
 
-def printable(text: str) -> str:
-    r"""Return a file's words as one line of a log: what is not printable is escaped.
-
-    Examples
-    --------
-    >>> printable("a\nb")
-    'a\\nb'
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def within(name: str) -> PurePosixPath:
     """Return a file's relative path; raises ConfigError where it points elsewhere.
 

@@ -63,6 +63,7 @@ def load_request(
         golden=source.golden,
         samples=settings.samples,
         tolerances=settings.tolerances,
+        decoupled=settings.decoupled,
         options=options_of(source, workers.modules),
     )
     limits = Limits(workers.memory_bytes, workers.cpus)

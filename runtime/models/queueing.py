@@ -29,6 +29,7 @@ class QueueOptions:
     optional: tuple[str, ...] = ()  # Inputs that requests may leave out.
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # By output.
     retry: bool = True  # False: no request is ever run twice.
+    decoupled: bool = False  # A request has any number of responses.
     policy: QueuePolicy = NO_POLICY
 
 
@@ -56,5 +57,6 @@ def queue_options(
         tuple(s.name for s in signature.inputs if s.optional),
         {d.name: d.labels for d in settings.outputs if d.labels},
         settings.retry,
+        signature.decoupled,
         settings.queue,
     )

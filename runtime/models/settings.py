@@ -60,6 +60,7 @@ class ModelSettings:
     samples: tuple[Sample, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)  # By datatype.
     retry: bool = True
+    decoupled: bool = False  # A request has any number of responses.
     interpreter: Path | None = None  # A Python of another virtual environment.
     options: Mapping[str, str] = field(default_factory=dict)  # The backend's own.
     notes: tuple[str, ...] = ()  # What was read and means nothing here; logged once.

@@ -10,9 +10,10 @@ from google.protobuf import json_format, text_format
 from runtime.errors import ConfigError
 from runtime.messages import POOL, Message, ModelConfig
 from runtime.models import bounds, triton_options
-from runtime.models.model_folder import ModelFolder, printable
+from runtime.models.model_folder import ModelFolder
 from runtime.models.settings import ModelSettings, QueuePolicy, Versions
 from runtime.models.triton_tensors import declared_tensors, samples
+from runtime.printable import escaped
 
 BACKENDS = {
     "onnxruntime": "onnx",
@@ -38,9 +39,9 @@ def from_text(text: str, folder: ModelFolder, origin: str) -> ModelSettings:
     try:
         text_format.Parse(text, config, descriptor_pool=POOL)
     except text_format.ParseError as error:
-        raise ConfigError(f"{origin}, line {printable(_told(error))}") from error
+        raise ConfigError(f"{origin}, line {escaped(_told(error))}") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{origin} cannot be read: {printable(str(error))}") from error
+        raise ConfigError(f"{origin} cannot be read: {escaped(str(error))}") from error
     return from_model_config(config, folder, origin)
 
 
@@ -57,7 +58,7 @@ def from_json(text: str, folder: ModelFolder, origin: str = OVERRIDE) -> ModelSe
     # protobuf lets a list in a map's place, and the like, out as Python's own errors.
     except (json_format.Error, ArithmeticError, AttributeError, LookupError, RecursionError,
             TypeError, ValueError) as error:  # fmt: skip
-        told = printable(str(error).partition("\n")[0])
+        told = escaped(str(error).partition("\n")[0])
         raise ConfigError(f"{origin} is no ModelConfig as JSON: {told}") from error
     return from_model_config(config, folder, origin)
 
@@ -78,7 +79,7 @@ def from_model_config(
             )
         return _settings(config, folder, origin, notes)
     except ConfigError as error:
-        raise ConfigError(f"{origin}: {printable(str(error))}") from error
+        raise ConfigError(f"{origin}: {escaped(str(error))}") from error
 
 
 def _settings(
@@ -110,6 +111,7 @@ def _settings(
         instances=_instances(config),
         threads=_threads(config, backend),
         versions=_versions(config.version_policy),
+        decoupled=config.model_transaction_policy.decoupled,
         samples=samples(config.model_warmup, max_batch_size, folder),
         notes=notes,
     )

@@ -8,13 +8,15 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from runtime.backends import framework_of
 from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
+from runtime.events import about
 from runtime.models import policy
-from runtime.models.describe import BatchConfig, Description, describe
+from runtime.models.describe import BatchConfig, Choice, Description, describe, utc_now
+from runtime.models.instance import ERROR, INFO, WARNING, Instance
 from runtime.models.lifecycle import Event, State, advance
 from runtime.models.queueing import queue_options
 from runtime.models.repository import ModelSource
@@ -27,19 +29,13 @@ from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass
-class Instance:
-    """One worker's slot: the process that fills it now, and how often that went wrong."""
-
-    name: str
-    process: WorkerProcess | None = None
-    worker: int = 0  # The data plane's number of it.
-    serving: bool = False
-    failures: int = 0
-    served_since: float = 0.0
-    batches_before: int = 0  # Of the version, when it began to serve.
-    last_end: str = ""
+STATES = {
+    State.READY: (logging.INFO, "loaded", "%s serves%.0s"),
+    State.UNAVAILABLE: (logging.ERROR, "failed", "%s is unavailable: %s"),
+    State.RETIRING: (logging.INFO, "retiring", "%s takes no more requests: %s"),
+    State.GONE: (logging.INFO, "retired", "%s has ended%.0s"),
+}
+"""How a version's new state is told: level, event, and words with its label and reason."""
 
 
 class Version:
@@ -71,7 +67,10 @@ class Version:
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired = asyncio.Event()
         label = f"{source.name}/{source.version}"
-        self.instances = [Instance(f"{label}#{i}") for i in range(workers.instances)]
+        self.instances = [
+            Instance(f"{label}#{i}", source.name, source.version)
+            for i in range(workers.instances)
+        ]
 
     def counts(self) -> dict[str, int]:
         """Return the version's counters by name; none before its first worker was ready."""
@@ -98,7 +97,7 @@ class Version:
         """
         for instance in self.instances:
             if instance.worker == worker:
-                logger.error("%s was ended by one request: %s", instance.name, text)
+                instance.say(ERROR, "worker_guilty", "was ended by one request: %s", text)
                 break
         else:
             return False
@@ -115,7 +114,7 @@ class Version:
                 continue
             used = resident_bytes(process.pid)
             if used > limit:
-                logger.error("%s holds %d bytes and is ended", instance.name, used)
+                instance.say(ERROR, "worker_memory", "holds %d bytes and is ended", used)
                 self._plane.end_worker_for_memory(instance.worker)
 
     async def retire(self, timeout_s: float) -> None:
@@ -152,9 +151,9 @@ class Version:
         """The version's name for people."""
         return f"{self.source.name} version {self.source.version}"
 
-    async def start(self, load: LoadRequest) -> None:
+    async def start(self, load: LoadRequest, chosen_by: str = "") -> None:
         """Load the first worker, then the others; a failure is kept as state and reason."""
-        self._load = load
+        self._load, self._chosen_by = load, chosen_by
         try:
             await self._fill(self.instances[0])
         except (LeeboardError, OSError) as error:
@@ -166,7 +165,7 @@ class Version:
         )
         for instance, result in zip(others, results, strict=True):
             if isinstance(result, LeeboardError | OSError):
-                logger.error("%s could not start: %s", instance.name, result)
+                instance.say(ERROR, "worker_failed", "could not start: %s", result)
                 instance.last_end = str(result)
                 self._restart_later(instance)
             elif result is not None:
@@ -208,12 +207,9 @@ class Version:
         instance.serving = True
         instance.served_since = time.monotonic()
         instance.batches_before = self._batches()
-        logger.info(
-            "%s is ready after %.3f s (worker %d)",
-            instance.name,
-            time.monotonic() - began,
-            process.pid,
-        )
+        took = time.monotonic() - began
+        words = "is ready after %.3f s (worker %d)"
+        instance.say(INFO, "worker_started", words, took, process.pid)
         if not self._is_on_probation(instance):
             self._report(Event.LOADED, "")
 
@@ -233,9 +229,10 @@ class Version:
             return self.served
         batching = self._batching
         size = policy.batch_size(batching.max_batch_size, loaded.report)
-        chosen = self.source.settings.close_rows
-        rows = policy.close_rows(batching.max_batch_size, loaded.report, chosen)
         signature = loaded.signature
+        # A decoupled model's batch is one request.
+        chosen = 1 if signature.decoupled else self.source.settings.close_rows
+        rows = policy.close_rows(batching.max_batch_size, loaded.report, chosen)
         served = Served(
             queue_options(
                 self.source, signature, (size, rows), batching, self._workers.input_bytes
@@ -252,6 +249,7 @@ class Version:
                 len(self.instances),
                 json.dumps(asdict(loaded.report)),
             ),
+            Choice(utc_now(), self._chosen_by, self.source.settings.versions),
         )
         self.served, self.loaded = served, loaded
         self.max_batch_size, self.close_rows = size, rows
@@ -271,9 +269,13 @@ class Version:
         if event is Event.BROKE and self.served is not None:
             self._plane.fail_waiting(self.served, f"{self.label} is unavailable: {reason}")
         if before is not self.state:
-            if self.state is State.UNAVAILABLE:
-                logger.error("%s is unavailable: %s", self.label, reason)
+            self._say_state(reason)
             self._on_change()
+
+    def _say_state(self, reason: str) -> None:
+        level, event, words = STATES[self.state]
+        extra = about(event, self.source.name, self.source.version)
+        logger.log(level, words, self.label, reason, extra=extra)
 
     def _lost(self, instance: Instance, status: int) -> None:
         """Hear that a serving worker's process has ended."""
@@ -282,7 +284,8 @@ class Version:
         instance.serving = False
         instance.process = None
         instance.last_end = how = describe_status(status)
-        logger.warning("%s ended (%s); its batches run again elsewhere", instance.name, how)
+        words = "ended (%s); its batches run again elsewhere"
+        instance.say(WARNING, "worker_died", words, how)
         served_s = time.monotonic() - instance.served_since
         batches = self._batches() - instance.batches_before
         if policy.proved_itself(served_s, batches, alone=len(self.instances) == 1):
@@ -295,7 +298,8 @@ class Version:
         task.add_done_callback(self._tasks.discard)
 
     def _tell_trouble(self, instance: Instance) -> None:
-        logger.error("%s", self.trouble)
+        extra = about("crash_loop", self.source.name, self.source.version, instance.name)
+        logger.error("%s", self.trouble, extra=extra)
         nobody_serves = not any(i.serving for i in self.instances)
         if nobody_serves and policy.gives_up(instance.failures, refused=False):
             self._report(Event.BROKE, f"its workers keep ending, last {instance.last_end}")
@@ -312,7 +316,7 @@ class Version:
             except Exception as error:
                 # The edge of a task: without another try nobody would serve.
                 instance.last_end = str(error)
-                logger.error("%s could not be restarted: %s", instance.name, error)
+                instance.say(ERROR, "worker_failed", "could not be restarted: %s", error)
                 refused = isinstance(error, ModelError)
                 nobody_serves = not any(i.serving for i in self.instances)
                 if nobody_serves and policy.gives_up(instance.failures, refused):
@@ -329,7 +333,7 @@ class Version:
         worker = instance.worker
         await asyncio.sleep(policy.SETTLED_S)
         if instance.serving and instance.worker == worker:
-            logger.info("%s stays: no crash loop any more", instance.name)
+            instance.say(INFO, "worker_settled", "stays: no crash loop any more")
             instance.failures = 0
             self._report(Event.LOADED, "")
             self._on_change()

@@ -203,9 +203,15 @@ class LeeboardYaml(Keys):
     warmup: list[Warmup] = Field(
         default=[], description="Batches to run before the first request."
     )
-    tolerance: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+    tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default={},
-        description="By datatype: how far equal answers may differ in the load check.",
+        description="By datatype: how far equal answers may differ in the load check; "
+        ".inf: the model is random.",
+    )
+    decoupled: bool = Field(
+        default=False,
+        description="A request has any number of responses: predict of a Python class "
+        "yields them.",
     )
     side_effects: bool = Field(
         default=False, description="A batch whose worker died is not run again."

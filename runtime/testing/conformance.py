@@ -9,9 +9,8 @@ To see each promise as a test of its own, parametrize over `CHECKS`.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,69 +18,24 @@ import numpy as np
 from runtime.backends.base import FREE, Array, Backend, LoadOptions
 from runtime.backends.datatypes import NUMPY_TYPES
 from runtime.backends.load_check import why_not_batchable
-from runtime.backends.memory import POISON, MemoryInputs, MemoryOutputs, Shelf
-from runtime.backends.sample import Warmup, make_inputs
+from runtime.backends.memory import MemoryInputs, MemoryOutputs, MemoryResponses, Shelf
+from runtime.backends.sample import Warmup
 from runtime.errors import ModelError
+from runtime.testing.asking import (
+    Case,
+    ConformanceError,
+    answer,
+    by_response,
+    demand,
+    demand_equal,
+    sample,
+    sizes,
+)
+
+__all__ = ["CHECKS", "Case", "ConformanceError", "check_backend"]
 
 AT_ONCE = 20
 """Batches that each of two threads runs."""
-
-
-class ConformanceError(AssertionError):
-    """A backend broke a promise of the contract."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One backend and one good model file; `warmup` gives inputs where dims are free."""
-
-    make_backend: Callable[[], Backend]
-    path: Path
-    options: LoadOptions = field(default_factory=LoadOptions)
-    warmup: Warmup | None = None
-
-    def load(self) -> Backend:
-        """Return a backend with the model loaded."""
-        backend = self.make_backend()
-        backend.load(self.path, self.options)
-        return backend
-
-
-def demand(kept: bool, promise: str) -> None:
-    """Raise ConformanceError unless a promise was kept."""
-    if not kept:
-        raise ConformanceError(promise)
-
-
-def sample(backend: Backend, case: Case, rows: int, seed: int = 0) -> dict[str, Array]:
-    """Return inputs for a model, of `rows` rows where it batches."""
-    signature = backend.signature()
-    wanted = rows if signature.batchable else None
-    arrays = make_inputs(signature, wanted, seed, case.warmup)
-    if arrays is None:
-        raise ConformanceError("the model has free dimensions: give the check a warmup")
-    return arrays
-
-
-def answer(
-    backend: Backend,
-    arrays: Mapping[str, Array],
-    rows: int,
-    shelf: Shelf | None = None,
-    poison: int = POISON,
-) -> dict[str, Array]:
-    """Run one batch; outputs are copies."""
-    signature = backend.signature()
-    batch_rows = rows if signature.batchable else None
-    outputs = MemoryOutputs(signature, batch_rows, shelf, poison=poison)
-    key = None if shelf is None else ("inputs", id(arrays))
-    backend.run(MemoryInputs(arrays, rows if signature.batchable else 1, key), outputs)
-    return {name: values.copy() for name, values in outputs.finish().items()}
-
-
-def sizes(backend: Backend) -> tuple[int, ...]:
-    """Return the batch sizes to try."""
-    return (1, 2, 3, 7) if backend.signature().batchable else (1,)
 
 
 def check_signature(case: Case) -> None:
@@ -121,7 +75,8 @@ def check_every_value_is_written(case: Case) -> None:
 def check_rows_stand_alone(case: Case) -> None:
     """A row's answer does not depend on its batch."""
     backend = case.load()
-    if backend.signature().batchable:
+    signature = backend.signature()
+    if signature.batchable and not signature.decoupled:
         reason = why_not_batchable(backend, sample(backend, case, 6))
         demand(not reason, reason)
 
@@ -210,13 +165,35 @@ def check_answers_stay(case: Case) -> None:
     backend = case.load()
     arrays = sample(backend, case, 2)
     lent = {name: values.copy() for name, values in arrays.items()}
-    outputs = MemoryOutputs(backend.signature())
-    backend.run(MemoryInputs(lent, 2 if backend.signature().batchable else 1), outputs)
-    before = {name: values.copy() for name, values in outputs.finish().items()}
+    if not backend.signature().decoupled:
+        outputs = MemoryOutputs(backend.signature())
+        rows = 2 if backend.signature().batchable else 1
+        backend.run(MemoryInputs(lent, rows), outputs)
+        came = outputs.finish()
+    else:
+        came = answer(backend, lent, 2)
+    before = {name: values.copy() for name, values in came.items()}
     for values in lent.values():
         values[...] = np.zeros_like(values)
-    demand_equal(before, outputs.finish(), "an answer changed with its inputs' memory")
+    demand_equal(before, came, "an answer changed with its inputs' memory")
     demand_equal(before, answer(backend, arrays, 2), "a batch changed the next answer")
+
+
+def check_unwanted_responses(case: Case) -> None:
+    """A decoupled model ends when nobody wants another response, and then serves on."""
+    backend = case.load()
+    if not backend.signature().decoupled:
+        return
+    arrays = sample(backend, case, 2)
+    whole = answer(backend, arrays, 2)
+    for most in (0, 1, 2):
+        outputs = MemoryResponses(backend.signature(), most=most)
+        rows = 2 if backend.signature().batchable else 1
+        backend.run(MemoryInputs(arrays, rows), outputs)
+        came = by_response(outputs)
+        demand(len(outputs.responses) <= most, f"more than the {most} responses wanted")
+        demand_equal(came, whole, "a response depends on how many follow", part=True)
+    demand_equal(whole, answer(backend, arrays, 2), "an end changed the next answer")
 
 
 def check_two_at_once(case: Case) -> None:
@@ -273,14 +250,6 @@ def check_close(case: Case) -> None:
     after.close()
 
 
-def demand_equal(a: Mapping[str, Array], b: Mapping[str, Array], promise: str) -> None:
-    """Raise ConformanceError unless two sets of tensors are equal, NaN included."""
-    for name in a:
-        is_float = np.issubdtype(a[name].dtype, np.floating)
-        equal = np.array_equal(a[name], b[name], equal_nan=is_float)
-        demand(equal, f"{promise} ({name})")
-
-
 CHECKS: dict[str, Callable[[Case], None]] = {
     check.__name__.removeprefix("check_"): check
     for check in (
@@ -294,6 +263,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
         check_scattered_inputs,
         check_rows_beyond,
         check_answers_stay,
+        check_unwanted_responses,
         check_two_at_once,
         check_missing_file,
         check_empty_file,

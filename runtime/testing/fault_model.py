@@ -9,6 +9,13 @@ The model answers y = x for rows of `width` FP32 values. A row whose first value
 `exit`, `hang` (holding the GIL), `raise`, `out_of_memory` (raises MemoryError),
 `fill_memory` (until something stops it), `leak` (16 MiB a batch), `wrong_shape`,
 `write_input` (into read-only memory), `scribble` (over the page shared with the front).
+
+Served with ``decoupled: true`` it gives a request many responses, y = x, y = x + 1, ...::
+
+    {"responses": {"count": 3, "delay_s": 0.1, "deed_after": 2}}
+
+`count` of them (-1: they never end), a pause of `delay_s` before each; deeds are done when
+`deed_after` were given.
 """
 
 from __future__ import annotations
@@ -18,8 +25,9 @@ import json
 import mmap
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -29,6 +37,7 @@ from runtime.backends.base import (
     Inputs,
     LoadOptions,
     Outputs,
+    Responses,
     Signature,
     TensorSpec,
 )
@@ -64,6 +73,15 @@ def touched_memory(size: int) -> mmap.mmap:
     return memory
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How many responses a request gets, and when something goes wrong with them."""
+
+    count: int = 3
+    delay_s: float = 0.0
+    deed_after: int = 0
+
+
 class FaultModel:
     """The backend of ``.fault`` files."""
 
@@ -76,6 +94,8 @@ class FaultModel:
             about: dict[str, Any] = json.loads(path.read_text())
             self._width = int(about.get("width", 4))
             self._delay_s = float(about.get("delay_s", 0.0))
+            self._stream = Stream(**about.get("responses", {}))
+            self._decoupled = options.decoupled
             self._deeds = {float(k): str(v) for k, v in about.get("deeds", {}).items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no fault model: {error}") from error
@@ -94,21 +114,42 @@ class FaultModel:
     def signature(self) -> Signature:
         """Return y = x, in rows."""
         x, y = (TensorSpec(name, "FP32", (FREE, self._width)) for name in "xy")
-        return Signature("fault", (x,), (y,), batchable=True)
+        return Signature("fault", (x,), (y,), batchable=True, decoupled=self._decoupled)
 
     def run(self, inputs: Inputs, outputs: Outputs) -> None:
         """Answer, unless a row asks for something else."""
         x = inputs["x"]
         self._never.wait(self._delay_s)
-        answer = np.array(x)
-        for first in x[:, 0].tolist():
-            answer = self._do(self._deeds.get(first, ""), x, answer)
-        outputs.write("y", answer)
+        if self._decoupled:
+            self._respond(x, cast(Responses, outputs))
+        else:
+            answer = self._do_deeds(x, np.array(x))
+            outputs.write("y", answer)
 
     def close(self) -> None:
         """Let go of what was leaked."""
         while self._held:
             self._held.pop().close()
+
+    def _respond(self, x: Array, outputs: Responses) -> None:
+        answer, given = np.array(x), 0
+        while True:
+            if given == self._stream.deed_after:
+                answer = self._do_deeds(x, answer)
+            if given == self._stream.count:
+                return
+            self._never.wait(self._stream.delay_s)
+            if not outputs.ready():
+                return
+            outputs.write("y", answer)
+            answer, given = answer + 1, given + 1
+            if not outputs.send():
+                return
+
+    def _do_deeds(self, x: Array, answer: Array) -> Array:
+        for first in x[:, 0].tolist():
+            answer = self._do(self._deeds.get(first, ""), x, answer)
+        return answer
 
     def _do(self, deed: str, x: Array, answer: Array) -> Array:
         if deed == "wrong_shape":

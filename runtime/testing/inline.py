@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from runtime.backends.base import Backend
+from runtime.config import Address, Transport
 from runtime.models.describe import BatchConfig, describe, row_dims, server_metadata
 from runtime.models.queueing import QueueOptions
 from runtime.models.settings import NO_POLICY, QueuePolicy
@@ -23,6 +24,7 @@ from runtime.native.port import WorkerPort
 from runtime.native.served import Served, WorkerLink
 from runtime.native.server import Server as Plane
 from runtime.native.server import Table
+from runtime.native.transport import Tls
 from runtime.testing.waiting import wait_until
 from runtime.workers.loop import BatchLoop
 from runtime.workers.main import FD_NAMES
@@ -36,6 +38,9 @@ class InlineOptions:
 
     host: str = "127.0.0.1"
     port: int = 0
+    also: tuple[Address, ...] = ()
+    tls: Tls | None = None
+    transport: Transport = field(default_factory=Transport)
     max_connections: int = 1000
     max_message_bytes: int = 256 * MIB
     connection_budget_bytes: int = 512 * MIB
@@ -225,5 +230,6 @@ class InlineServer:
             tuple(s.name for s in self._signature.inputs if s.optional),
             options.labels,
             options.retry,
+            self._signature.decoupled,
             options.policy,
         )

@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import runtime
 from runtime.errors import ServerError
@@ -58,16 +58,21 @@ def command_of(pid: int) -> str:
 
 
 class RunningServer:
-    """``leeboard serve`` with free ports; entering waits until it is ready."""
+    """``leeboard serve`` with free ports; entering waits until it is ready.
+
+    Without a path the arguments, a file or the environment have to say one.
+    """
 
     def __init__(
-        self, path: Path | str, *arguments: str, prefix: tuple[str, ...] = ()
+        self, path: Path | str | None, *arguments: str, prefix: tuple[str, ...] = ()
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="leeboard-")
         self._ready_file = Path(self._folder.name, "ready.json")
         self._command = [
-            *prefix, sys.executable, "-P", "-m", "runtime.cli", "serve", str(path),
-            "--grpc-port", "0", "--http-port", "0", "--ready-file", str(self._ready_file),
+            *prefix, sys.executable, "-P", "-m", "runtime.cli", "serve",
+            *([] if path is None else [str(path)]),
+            "--grpc-port", "0", "--http-port", "0", "--control-port", "0",
+            "--ready-file", str(self._ready_file),
             *arguments,
         ]  # fmt: skip
         self.about: dict[str, Any] = {}
@@ -156,9 +161,10 @@ class RunningServer:
         """Return how many descriptors the front process holds."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def get(self, path: str) -> str:
+    def get(self, path: str, accept: str = "*/*") -> str:
         """Return the body of an HTTP path; raises urllib's HTTPError for 4xx and 5xx."""
-        with urlopen(f"http://{self.http}{path}", timeout=10) as answer:
+        asked = Request(f"http://{self.http}{path}", headers={"Accept": accept})
+        with urlopen(asked, timeout=10) as answer:
             return str(answer.read().decode())
 
     def samples(self) -> Samples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,32 @@ class Model:
     def predict(self, batch):
         return {"y": batch["x"]}
 '''
+
+
+YIELDS = '''"""Gives its input, then twice that, until it is closed or has given four."""
+
+
+class Model:
+    def load(self, context):
+        self.open = 0
+
+    def predict(self, batch):
+        self.open += 1
+        assert self.open == 1, "an earlier request was never closed"
+        try:
+            for factor in (1, 2, 3, 4):
+                yield {"y": batch["x"] * batch["x"].dtype.type(factor)}
+        finally:
+            self.open -= 1
+'''
+
+
+@pytest.mark.parametrize("copies", ["off", "on"])
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_decoupled_model_keeps_it_too(check: str, copies: str, tmp_path: Path) -> None:
+    path = save_python(tmp_path / "model.py", YIELDS)
+    options = replace(declared("FP32", {"copy_inputs": copies}), decoupled=True)
+    CHECKS[check](Case(PythonBackend, path, options))
 
 
 @pytest.mark.parametrize("datatype", NUMPY_TYPES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from runtime.backends.base import FREE, Signature, TensorSpec
-from runtime.backends.memory import POISON, MemoryOutputs, Shelf
+from runtime.backends.memory import POISON, MemoryOutputs, MemoryResponses, Shelf
 from runtime.errors import ModelError
 
 SIGNATURE = Signature(
@@ -77,3 +79,55 @@ def test_a_forgotten_output_is_named() -> None:
     outputs.reserve("y", (3, 2))
     with pytest.raises(ModelError, match="'t' was not filled"):
         outputs.finish()
+
+
+MANY = Signature("fake", (), (TensorSpec("y", "FP32", (FREE, 2)),), True, decoupled=True)
+
+
+def respond(outputs: MemoryResponses, count: int) -> int:
+    """Give so many responses; returns how many were wanted."""
+    for given in range(count):
+        if not outputs.ready():
+            return given
+        outputs.write("y", np.full((given, 2), given, np.float32))
+        outputs.send()
+    return count
+
+
+def test_responses_are_kept_one_by_one() -> None:
+    outputs = MemoryResponses(MANY)
+    assert respond(outputs, 3) == 3
+    assert [len(response["y"]) for response in outputs.end()] == [0, 1, 2]
+    assert not outputs.was_cut
+
+
+@pytest.mark.parametrize(
+    ("limit", "given"),
+    [({"most": 0}, 0), ({"most": 2}, 2), ({"most_bytes": 20}, 3), ({"seconds": -1.0}, 0)],
+)
+def test_nobody_wants_more_than_was_said(limit: dict[str, Any], given: int) -> None:
+    outputs = MemoryResponses(MANY, **limit)
+    assert respond(outputs, 9) == given == len(outputs.end())
+    assert outputs.was_cut
+    assert not outputs.ready()
+
+
+def test_a_response_is_filled_between_ready_and_send() -> None:
+    outputs = MemoryResponses(MANY)
+    with pytest.raises(ModelError, match="nobody was ready for"):
+        outputs.send()
+    outputs.ready()
+    with pytest.raises(ModelError, match="'y' was not filled"):
+        outputs.send()
+    outputs.write("y", np.zeros((1, 2), np.float32))
+    with pytest.raises(ModelError, match="not given as a response"):
+        outputs.end()
+
+
+def test_what_was_given_stays_when_memory_is_used_again() -> None:
+    outputs = MemoryResponses(MANY, shelf={})
+    for value in (1.0, 2.0):
+        outputs.ready()
+        outputs.reserve("y", (1, 2))[...] = value
+        outputs.send()
+    assert [response["y"][0, 0] for response in outputs.end()] == [1.0, 2.0]

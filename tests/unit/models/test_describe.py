@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import pytest
 
 from runtime import __version__
@@ -14,7 +17,17 @@ from runtime.messages import (
     ModelMetadataResponse,
     ServerMetadataResponse,
 )
-from runtime.models.describe import BatchConfig, describe, row_dims, server_metadata
+from runtime.models.describe import (
+    CHOSEN_BY,
+    SERVED_SINCE,
+    BatchConfig,
+    Choice,
+    describe,
+    row_dims,
+    server_metadata,
+    utc_now,
+)
+from runtime.models.settings import Versions
 
 X = TensorSpec("x", "FP32", (FREE, 4))
 WORDS = TensorSpec("words", "BYTES", (FREE,))
@@ -31,6 +44,22 @@ def test_the_server_names_itself_and_only_extensions_that_work() -> None:
     assert (told.name, told.version) == ("leeboard", __version__)
     assert {"binary_tensor_data", "statistics"} <= set(told.extensions)
     assert not {"sequence", "shared_memory", "trace"} & set(told.extensions)
+
+
+def test_the_configuration_says_since_when_and_why_a_version_serves() -> None:
+    choice = Choice(utc_now(), "a load call", Versions(1, ("2", "3")))
+    told = describe("mlp", "3", SIGNATURE, BatchConfig(8, 4, 0, 1), choice)
+    config = ModelConfigResponse.FromString(told.config).config
+    assert config.parameters[CHOSEN_BY].string_value == "a load call"
+    since = datetime.fromisoformat(config.parameters[SERVED_SINCE].string_value)
+    assert since.utcoffset() == timedelta(0)
+    assert list(config.version_policy.specific.versions) == [2, 3]
+
+
+def test_without_a_choice_the_configuration_has_no_parameters() -> None:
+    config = config_of(SIGNATURE, BatchConfig(8, 4, 0, 1))
+    assert dict(config.parameters) == {}
+    assert config.version_policy.latest.num_versions == 1
 
 
 @pytest.mark.parametrize("max_batch_size", [0, 8])
@@ -54,6 +83,16 @@ def test_with_batching_the_configuration_leaves_the_batch_out_of_dims() -> None:
     assert config.dynamic_batching.max_queue_delay_microseconds == 250
     assert [list(t.dims) for t in [*config.input, *config.output]] == [[4], []]
     assert [group.count for group in config.instance_group] == [2]
+
+
+def test_a_decoupled_model_says_so_and_joins_no_requests() -> None:
+    signature = replace(SIGNATURE, decoupled=True)
+    config = config_of(signature, BatchConfig(8, 1, 250, 2))
+    assert config.model_transaction_policy.decoupled
+    assert (config.max_batch_size, config.HasField("dynamic_batching")) == (8, False)
+    assert not config_of(SIGNATURE, BatchConfig(8, 4, 0, 1)).HasField(
+        "model_transaction_policy"
+    )
 
 
 def test_without_batching_the_configuration_shows_whole_shapes() -> None:

@@ -39,6 +39,7 @@ warmup:
       mask: {fill: zero}
       s: {datatype: STRING, dims: [1], file: s.bin}
 tolerance: {FP32: 1e-4, TYPE_BF16: 0}
+decoupled: true
 side_effects: true
 interpreter: bin/python
 trust: native-code
@@ -59,6 +60,11 @@ def folder(tmp_path: Path) -> ModelFolder:
     (path / "s.bin").write_bytes(b"abc")
     (path / "bin/python").symlink_to(sys.executable)
     return ModelFolder(path, tmp_path)
+
+
+def test_a_model_may_be_random_on_purpose(folder: ModelFolder) -> None:
+    tolerances = read("tolerance: {BYTES: .inf}", folder, "f").tolerances
+    assert tolerances == {"BYTES": float("inf")}
 
 
 def test_every_key_becomes_a_setting(folder: ModelFolder) -> None:
@@ -95,6 +101,7 @@ def test_every_key_becomes_a_setting(folder: ModelFolder) -> None:
         ),
         tolerances={"FP32": 1e-4, "BF16": 0.0},
         retry=False,
+        decoupled=True,
         interpreter=folder.path / "bin/python",
         options={
             "cache": "off",
@@ -203,7 +210,10 @@ def test_nothing_said_is_nothing_set(folder: ModelFolder, text: str) -> None:
             "warmup[0].rows: 3 is more",
         ),
         ("tolerance: {FP32: small}", "tolerance.FP32: Input should be a valid number"),
-        ("tolerance: {FP32: .nan}", "tolerance.FP32: Input should be a finite number"),
+        (
+            "tolerance: {FP32: .nan}",
+            "tolerance.FP32: Input should be greater than or equal",
+        ),
         ("tolerance: {FP32: -1}", "tolerance.FP32: Input should be greater than or equal"),
         ("tolerance: {FP31: 1}", "tolerance: there is no datatype 'FP31'; known are BOOL,"),
         ("interpreter: no/python", "no/python is not there; name a python executable"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from runtime.backends.declared import Declared
+from runtime.backends.plan import as_message, from_message
 from runtime.config import Batching, Workers
 from runtime.models.plans import batching_of, load_request, workers_of
 from runtime.models.repository import ModelSource
@@ -51,6 +53,13 @@ def test_a_worker_is_asked_for_what_both_say() -> None:
     assert (plan.backend, plan.threads, plan.max_batch_size) == ("onnx", 2, 0)
     assert (plan.inputs, plan.options) == (OWN.inputs, {"cache": "off"})
     assert (plan.must_batch, plan.measured) == (False, False)
+
+
+def test_a_worker_is_told_that_a_model_is_decoupled() -> None:
+    plan = load_request(source(ModelSettings(decoupled=True)), COMMON, Workers(), None).plan
+    assert plan.decoupled
+    assert from_message(json.loads(json.dumps(as_message(plan)))).decoupled
+    assert not load_request(source(NO_SETTINGS), COMMON, Workers(), None).plan.decoupled
 
 
 def test_the_best_batch_is_measured_where_nobody_chose() -> None:

@@ -41,6 +41,13 @@ def fp32(name: str, *dims: int, **more: Any) -> Declared:
 
 
 EXPECTED: dict[str, dict[str, Any]] = {
+    "many_responses": {
+        "decoupled": True,
+        "max_batch_size": 0,
+        "inputs": (fp32("IN", 1),),
+        "outputs": (fp32("OUT", 1),),
+        "notes": (),
+    },
     "two_lines": {"backend": "onnx", "max_batch_size": None, "inputs": (), "file": ""},
     "simple_onnx": {
         "backend": "onnx",
@@ -176,7 +183,6 @@ REFUSED = {
         "input.is_shape_tensor",
         "model_operations.op_library_filename=ops.so",
         "model_repository_agents.agents",
-        "model_transaction_policy.decoupled",
         "runtime=libmine.so",
     ],
 }

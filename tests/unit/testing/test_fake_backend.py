@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runtime.backends.base import Array, LoadOptions
-from runtime.backends.memory import MemoryInputs, MemoryOutputs
+from runtime.backends.memory import MemoryInputs, MemoryOutputs, MemoryResponses
 from runtime.errors import ModelError
-from runtime.testing.fake_backend import ONE_TO_ONE, FakeBackend
+from runtime.testing.fake_backend import ONE_TO_ONE, FakeBackend, FakeResponder
 from runtime.testing.waiting import wait_until
 
 X = np.arange(8, dtype=np.float32).reshape(2, 4)
@@ -65,3 +66,41 @@ def test_held_batches_stop_inside_until_they_are_released() -> None:
         thread.join(30)
     assert len(answers) == 3
     assert run(backend).shape == (2, 4)
+
+
+def test_a_responder_gives_what_its_function_makes() -> None:
+    backend = FakeResponder()
+    assert backend.signature().decoupled
+    outputs = MemoryResponses(backend.signature())
+    backend.run(MemoryInputs({"x": X}, 2), outputs)
+    given = [response["y"].tolist() for response in outputs.end()]
+    assert given == [(X * factor).tolist() for factor in (1, 2, 3)]
+    assert (backend.given, backend.ended, backend.unwanted) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_responder_counts_requests_that_nobody_waits_for(most: int) -> None:
+    backend = FakeResponder()
+    outputs = MemoryResponses(backend.signature(), most=most)
+    backend.run(MemoryInputs({"x": X}, 2), outputs)
+    assert (backend.given, backend.ended, backend.unwanted) == (most, 1, 1)
+
+
+def test_a_held_responder_gives_one_response_for_each_permit() -> None:
+    backend = FakeResponder()
+    backend.hold()
+    outputs = MemoryResponses(backend.signature())
+    inputs = MemoryInputs({"x": X}, 2)
+    running = threading.Thread(target=lambda: backend.run(inputs, outputs))
+    running.start()
+    for given in (1, 2):
+        backend.release()
+        wait_until(partial(has_given, backend, given), "a response for each permit")
+    assert running.is_alive()
+    backend.let_go()
+    running.join(60)
+    assert (backend.given, backend.ended) == (3, 1)
+
+
+def has_given(backend: FakeResponder, count: int) -> bool:
+    return backend.given == count

@@ -13,6 +13,7 @@ import pytest
 
 from runtime.backends import framework_of
 from runtime.backends.base import LoadOptions
+from runtime.backends.memory import MemoryInputs, MemoryResponses
 from runtime.errors import ModelError
 from runtime.testing.conformance import check_backend
 from runtime.testing.fault_model import LEAK_BYTES, FaultModel
@@ -53,6 +54,61 @@ def test_it_keeps_the_contract_of_backends(tmp_path: Path) -> None:
     path = tmp_path / "model.fault"
     path.write_text("{}")
     check_backend(FaultModel, path)
+
+
+def test_it_keeps_the_contract_of_decoupled_backends(tmp_path: Path) -> None:
+    path = tmp_path / "model.fault"
+    path.write_text(json.dumps({"responses": {"count": 4}}))
+    check_backend(FaultModel, path, LoadOptions(decoupled=True))
+
+
+def respond(
+    folder: Path, x: np.ndarray, most: int = 5, **about: object
+) -> list[list[float]]:
+    """Return the first row of each response."""
+    path = folder / "model.fault"
+    path.write_text(json.dumps(about))
+    model = FaultModel()
+    model.load(path, LoadOptions(decoupled=True))
+    outputs = MemoryResponses(model.signature(), most=most)
+    try:
+        model.run(MemoryInputs({"x": x}, len(x)), outputs)
+    except ModelError:
+        outputs.responses.append({"y": np.full((1, 4), np.nan)})
+    return [response["y"][0].tolist() for response in outputs.responses]
+
+
+def test_it_gives_as_many_responses_as_it_was_told(tmp_path: Path) -> None:
+    one, two, three = ([float(n)] * 4 for n in (1, 2, 3))
+    x = filled(1.0)
+    assert respond(tmp_path, x) == [one, two, three]
+    assert respond(tmp_path, x, responses={"count": 0}) == []
+    assert respond(tmp_path, x, 2, responses={"count": -1}) == [one, two]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_it_goes_wrong_after_some_responses(tmp_path: Path, after: int) -> None:
+    about = {"count": 2, "deed_after": after}
+    given = respond(tmp_path, filled(13.0), responses=about, deeds={"13": "raise"})
+    assert len(given) == after + 1
+    assert np.isnan(given[-1]).all()
+
+
+def test_a_response_may_have_another_shape(tmp_path: Path) -> None:
+    path = tmp_path / "model.fault"
+    about = {"responses": {"deed_after": 1}, "deeds": {"13": "wrong_shape"}}
+    path.write_text(json.dumps(about))
+    model = FaultModel()
+    model.load(path, LoadOptions(decoupled=True))
+    outputs = MemoryResponses(model.signature())
+    with pytest.raises(ModelError, match="declared"):
+        model.run(MemoryInputs({"x": filled(13.0)}, 2), outputs)
+    assert len(outputs.responses) == 1
+
+
+def test_responses_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is no fault model"):
+        load(tmp_path, responses={"how_many": 3})
 
 
 def test_it_answers_what_it_was_asked(tmp_path: Path) -> None:
