@@ -99,6 +99,12 @@ OTHER_NEEDS = {
             "protobuf for C++", has_library("protobuf"), "libprotobuf-dev", "protobuf-devel"
         ),
     ),
+    # Of others, for tests that run them; CI has them all.
+    "clients": (
+        Need("HAProxy", has_program("haproxy"), "haproxy", "haproxy"),
+        Need("npm", has_program("npm"), "npm", "nodejs-npm"),
+        Need("gRPC for C++", has_library("grpc++"), "libgrpc++-dev", "grpc-devel"),
+    ),
     "fuzz": (
         Need(
             "clang with libFuzzer",

@@ -1,0 +1,1 @@
+"""The server's options: declared once, read from flags, environment and file."""

@@ -1,0 +1,1 @@
+"""Parts of a running server that `runtime.app` puts together."""
