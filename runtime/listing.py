@@ -1,26 +1,33 @@
 """What a server says of its models, and loading and unloading them: ``leeboard models``.
 
 Asks RepositoryIndex, ModelConfig, RepositoryModelLoad and RepositoryModelUnload, which
-Leeboard and Triton answer, and needs no grpcio.
+Leeboard and Triton answer. A server is named ``HOST:PORT`` or ``unix:PATH``; without TLS
+the first needs no grpcio.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from runtime.access.channel import open_channel
+from runtime.access.credentials import Shown as Credentials
 from runtime.capacity.endpoint import (
     OK,
     SECOND,
     Call,
     Endpoint,
+    Options,
     code_name,
     decode,
     native_call,
     resolve,
+    split_target,
 )
-from runtime.errors import ServerError
+from runtime.errors import ConfigError, ServerError
 from runtime.messages import (
     Message,
     ModelConfigRequest,
@@ -33,6 +40,9 @@ from runtime.messages import (
 from runtime.models.describe import REPORT, called
 
 READY = "READY"
+UNIX = "unix:"
+CLOSED = "closed the connection"
+"""What the native client says, among others, of a server that wants TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,33 @@ class Shown:
     listed: Listed
     config: Message | None = None
     report: dict[str, Any] | None = None
+
+
+def path_of(url: str) -> str:
+    """Return the path of the Unix socket that a URL names; nothing for ``HOST:PORT``.
+
+    Raises ConfigError for what is neither.
+
+    Examples
+    --------
+    >>> path_of("unix:/run/leeboard.sock"), path_of("127.0.0.1:8001")
+    ('/run/leeboard.sock', '')
+    """
+    if not url.startswith(UNIX):
+        split_target(url)
+        return ""
+    path = url.removeprefix(UNIX)
+    if not path or not path.isprintable():
+        raise ConfigError(f"{url!r} names no Unix socket; give unix:PATH")
+    return path
+
+
+def reach(url: str) -> Endpoint:
+    """Return where calls go; a Unix socket has neither host nor port.
+
+    Raises ServerError for an unknown name.
+    """
+    return Endpoint(url, "", 0) if path_of(url) else resolve(url)
 
 
 def ask(
@@ -75,9 +112,51 @@ def ask(
     return raw
 
 
-def list_models(url: str, call: Call = native_call) -> list[Listed]:
+def calling(shown: Credentials) -> Call:
+    """Return what makes calls with a client's token and, where asked for, over TLS.
+
+    In the clear over TCP, calls go through the load generator's own HTTP/2; over TLS and
+    to Unix sockets they go through grpcio.
+    """
+    return partial(_call, shown)
+
+
+def _call(shown: Credentials, options: Options, message: bytes) -> tuple[int, str, bytes]:
+    has_tls = (shown.ca, shown.certificate, shown.key) != (None, None, None)
+    if has_tls or not options.host:
+        return _call_through_grpcio(shown, options, message)
+    try:
+        return native_call(replace(options, headers=shown.headers), message)
+    except ServerError as error:
+        if CLOSED not in str(error):
+            raise
+        raise ServerError(
+            f"{error}; if it speaks TLS, name its authority with --ca"
+        ) from error
+
+
+def _call_through_grpcio(
+    shown: Credentials, options: Options, message: bytes
+) -> tuple[int, str, bytes]:
+    with open_channel(options.authority, shown) as channel:
+        import grpc
+
+        invoke: Callable[..., Any] = channel.unary_unary(options.method)
+        seconds = options.timeout_ns / SECOND
+        try:
+            raw = invoke(message, timeout=seconds, metadata=shown.headers)
+        except grpc.RpcError as error:
+            return error.code().value[0], error.details() or "", b""
+        return OK, "", raw
+
+
+plain_call = calling(Credentials())
+"""Calls in the clear and without a token."""
+
+
+def list_models(url: str, call: Call = plain_call) -> list[Listed]:
     """Return all versions that a server knows; raises ServerError when it cannot tell."""
-    endpoint = resolve(url)
+    endpoint = reach(url)
     raw = ask(endpoint, "RepositoryIndex", RepositoryIndexRequest(), call)
     index = decode(endpoint, "RepositoryIndex", RepositoryIndexResponse, raw)
     return [
@@ -87,13 +166,13 @@ def list_models(url: str, call: Call = native_call) -> list[Listed]:
 
 
 def show_model(
-    url: str, name: str, version: str = "", call: Call = native_call
+    url: str, name: str, version: str = "", call: Call = plain_call
 ) -> list[Shown]:
     """Return what is known of a model's versions, or of one.
 
     Raises ServerError when the server has no such model or cannot tell.
     """
-    endpoint = resolve(url)
+    endpoint = reach(url)
     found = [
         listed
         for listed in list_models(url, call)
@@ -120,7 +199,7 @@ def load_model(
     version: str = "",
     config: str = "",
     timeout_s: float = 600.0,
-    call: Call = native_call,
+    call: Call = plain_call,
 ) -> None:
     """Have a server load a model, or load it again; waits until that is done.
 
@@ -132,12 +211,12 @@ def load_model(
         request.parameters["version"].string_param = version
     if config:
         request.parameters["config"].string_param = config
-    ask(resolve(url), "RepositoryModelLoad", request, call, timeout_s)
+    ask(reach(url), "RepositoryModelLoad", request, call, timeout_s)
 
 
-def unload_model(url: str, name: str, version: str = "", call: Call = native_call) -> None:
+def unload_model(url: str, name: str, version: str = "", call: Call = plain_call) -> None:
     """Have a server unload a model, or one version; raises ServerError with its reason."""
     request = RepositoryModelUnloadRequest(model_name=name)
     if version:
         request.parameters["version"].string_param = version
-    ask(resolve(url), "RepositoryModelUnload", request, call)
+    ask(reach(url), "RepositoryModelUnload", request, call)

@@ -12,17 +12,33 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from runtime.access.credentials import Shown as Credentials
+from runtime.access.credentials import find_token
+from runtime.capacity.endpoint import Call
+from runtime.credential_options import HERE, Ca, Cert, Key, TokenFile, Url
 from runtime.errors import ConfigError
-from runtime.listing import Shown, list_models, load_model, show_model, unload_model
+from runtime.listing import (
+    Shown,
+    calling,
+    list_models,
+    load_model,
+    show_model,
+    unload_model,
+)
 from runtime.messages import Message
 
 models = typer.Typer(help="Models of a running server.", no_args_is_help=True)
 
-Url = Annotated[str, typer.Option(help="The server's gRPC address.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Version = Annotated[str, typer.Option(help="One version; default: all.")]
-HERE = "127.0.0.1:8001"
+
+
+def caller(
+    token_file: Path | None, ca: Path | None, cert: Path | None, key: Path | None
+) -> Call:
+    """Return what makes calls as these options say."""
+    return calling(Credentials(find_token(token_file), ca, cert, key))
 
 
 def grid(*columns: str) -> Table:
@@ -34,9 +50,16 @@ def grid(*columns: str) -> Table:
 
 
 @models.command("list")
-def list_command(url: Url = HERE, as_json: Json = False) -> None:
+def list_command(
+    url: Url = HERE,
+    as_json: Json = False,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+) -> None:
     """Say which models a server has, in which state, and what is wrong with them."""
-    listed = list_models(url)
+    listed = list_models(url, call=caller(token_file, ca, cert, key))
     if as_json:
         print(json.dumps([asdict(model) for model in listed], indent=1))
         return
@@ -47,9 +70,18 @@ def list_command(url: Url = HERE, as_json: Json = False) -> None:
 
 
 @models.command()
-def show(name: Name, version: Version = "", url: Url = HERE, as_json: Json = False) -> None:
+def show(
+    name: Name,
+    version: Version = "",
+    url: Url = HERE,
+    as_json: Json = False,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+) -> None:
     """Say how a model is served, and what its load found out step by step."""
-    found = show_model(url, name, version)
+    found = show_model(url, name, version, call=caller(token_file, ca, cert, key))
     if as_json:
         print(json.dumps([as_values(shown) for shown in found], indent=1))
         return
@@ -66,20 +98,33 @@ def load(
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 600.0,
     url: Url = HERE,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
 ) -> None:
     """Load a model, or load it again; ends when it serves."""
     try:
         text = config.read_text(encoding="utf-8") if config else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{config} cannot be read: {error}") from error
-    load_model(url, name, version, text, timeout)
+    call = caller(token_file, ca, cert, key)
+    load_model(url, name, version, text, timeout, call=call)
     print(f"{name} is loaded")
 
 
 @models.command()
-def unload(name: Name, version: Version = "", url: Url = HERE) -> None:
+def unload(
+    name: Name,
+    version: Version = "",
+    url: Url = HERE,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+) -> None:
     """Take a model out of service; requests that it has are finished."""
-    unload_model(url, name, version)
+    unload_model(url, name, version, call=caller(token_file, ca, cert, key))
     print(f"{name} is unloaded")
 
 

@@ -11,10 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
 from runtime.errors import ServerError
+from runtime.metrics.exposition import Page
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(with_body=False)
 
     def _send(self, with_body: bool) -> None:
-        answer = self.server.answer(self.path.partition("?")[0])
+        accepted = ",".join(self.headers.get_all("Accept", []))
+        answer = self.server.answer(self.path.partition("?")[0], accepted)
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -66,7 +65,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Endpoint(ThreadingHTTPServer):
-    """A small HTTP server on threads of its own; `close` ends it."""
+    """A small HTTP server on threads of its own; `close` ends it.
+
+    `scrape` makes the page of ``/metrics`` for an Accept header.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
@@ -76,10 +78,10 @@ class Endpoint(ThreadingHTTPServer):
         self,
         host: str,
         port: int,
-        registry: CollectorRegistry,
+        scrape: Callable[[str], Page],
         is_ready: Callable[[], bool],
     ) -> None:
-        self._registry = registry
+        self._scrape = scrape
         self._is_ready = is_ready
         self._room = threading.BoundedSemaphore(MOST_CLIENTS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -131,10 +133,10 @@ class Endpoint(ThreadingHTTPServer):
         else:
             logger.exception("HTTP client %s got no answer", client_address)
 
-    def answer(self, path: str) -> Answer:
-        """Return the answer for a path."""
+    def answer(self, path: str, accept: str = "") -> Answer:
+        """Return the answer for a path; `accept` is the request's header of that name."""
         if path == "/metrics":
-            return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+            return Answer(200, *self._scrape(accept))
         if path == "/live":
             return Answer(200, "text/plain; charset=utf-8", b"live\n")
         if path == "/ready":

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
+from runtime.access.decisions import PERMISSION_DENIED, UNAUTHENTICATED, Refused
+from runtime.access.identities import Identity
 from runtime.config import Repository
-from runtime.errors import ConfigError, LeeboardError, ModelError
 from runtime.messages import (
     Message,
     RepositoryModelLoadRequest,
@@ -23,37 +24,47 @@ from runtime.messages import (
     RepositoryModelUnloadRequest,
     RepositoryModelUnloadResponse,
 )
-from runtime.models.manager import ModelManager, printable
-from runtime.models.settings import ModelSettings
+from runtime.printable import escaped
+from runtime.server.model_changes import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    OK,
+    UNAVAILABLE,
+    ModelChanges,
+    problem_of,
+)
 
 logger = logging.getLogger(__name__)
 
-OK, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED = 0, 3, 5, 7
-FAILED_PRECONDITION, INTERNAL, UNAVAILABLE = 9, 13, 14
 
+def why_refused(repository: Repository, is_local: bool, has_tokens: bool) -> Refused | None:
+    """Return why clients may not load and unload models, or None when they may.
 
-class Refusal(LeeboardError):
-    """A call that is answered with a code of its own."""
-
-    def __init__(self, code: int, words: str) -> None:
-        super().__init__(words)
-        self.code = code
-
-
-def why_refused(repository: Repository, is_local: bool) -> Refusal | None:
-    """Return why clients may not load and unload models, or None when they may."""
+    Where tokens are asked for, the data plane has seen to it that the caller is an
+    operator.
+    """
     if repository.mode != "explicit":
-        return Refusal(
+        return Refused(
             UNAVAILABLE,
             "explicit model load / unload is not allowed: the server runs with "
             f"--model-control-mode {repository.mode}",
         )
     if not is_local and not repository.rpc:
-        return Refusal(
+        return Refused(
             PERMISSION_DENIED,
             "loading and unloading over the network needs --allow-repository-rpc",
         )
+    if not is_local and not has_tokens:
+        return Refused(
+            PERMISSION_DENIED,
+            "loading and unloading over the network needs the role operator, and this "
+            "server has no --tokens to tell who has it",
+        )
     return None
+
+
+Change = Callable[[Identity | None, bytes], Coroutine[Any, Any, Message]]
+"""Carries one method out for a caller."""
 
 
 class Plane(Protocol):
@@ -63,53 +74,52 @@ class Plane(Protocol):
         """Answer a call that was handed over."""
 
 
-SettingsOf = Callable[[str, str], ModelSettings]
-"""Returns the settings of a model's name and a ModelConfig as JSON; raises ConfigError."""
+IdentityOf = Callable[[str], Identity | None]
+"""Returns the identity of a name; None when nobody is called so any more."""
+
+
+def anybody(name: str) -> Identity | None:
+    """Know nobody, as where nobody is asked."""
+    return None
 
 
 def parameters_of(request: Message, allowed: frozenset[str]) -> dict[str, Any]:
-    """Return a call's parameters by name; raises Refusal for one that is not known."""
+    """Return a call's parameters by name; raises Refused for one that is not known."""
     if request.repository_name:
-        raise Refusal(
+        raise Refused(
             INVALID_ARGUMENT,
             f"there is no repository {request.repository_name!r}; leave its name empty",
         )
     found = {}
     for name, value in request.parameters.items():
         if name.startswith("file:"):
-            raise Refusal(INVALID_ARGUMENT, f"{name!r}: files cannot be uploaded")
+            raise Refused(INVALID_ARGUMENT, f"{name!r}: files cannot be uploaded")
         if name not in allowed:
-            raise Refusal(INVALID_ARGUMENT, f"parameter {name!r} is not known")
+            raise Refused(INVALID_ARGUMENT, f"parameter {name!r} is not known")
         found[name] = getattr(value, value.WhichOneof("parameter_choice") or "string_param")
     return found
 
 
 class RepositoryCalls:
-    """Carries calls out, each in a task of its own.
-
-    `refused` says why nobody may load and unload, if so.
-    """
+    """Carries calls out, each in a task of its own."""
 
     def __init__(
-        self,
-        manager: ModelManager,
-        plane: Plane,
-        settings_of: SettingsOf,
-        refused: Refusal | None,
+        self, changes: ModelChanges, plane: Plane, identity_of: IdentityOf = anybody
     ) -> None:
-        self._manager = manager
+        self._changes = changes
         self._plane = plane
-        self._settings_of = settings_of
-        self._refused = refused
+        self._identity_of = identity_of
         self._tasks: set[asyncio.Task[None]] = set()
-        self._methods: dict[str, Callable[[bytes], Coroutine[Any, Any, Message]]] = {
+        self._methods: dict[str, Change] = {
             "RepositoryModelLoad": self._load,
             "RepositoryModelUnload": self._unload,
         }
 
-    def take(self, call: int, method: str, message: bytes) -> None:
-        """Begin to carry out a call."""
-        task = asyncio.get_running_loop().create_task(self._run(call, method, message))
+    def take(self, call: int, method: str, message: bytes, identity: str = "") -> None:
+        """Begin to carry out a call of an identity, or of anybody where nobody is asked."""
+        task = asyncio.get_running_loop().create_task(
+            self._run(call, method, message, identity)
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -118,42 +128,40 @@ class RepositoryCalls:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._changes.close()
 
-    async def _run(self, call: int, method: str, message: bytes) -> None:
+    async def _run(self, call: int, method: str, message: bytes, identity: str) -> None:
         reply, code, words = b"", OK, ""
         try:
-            if self._refused is not None:
-                raise self._refused
-            reply = (await self._methods[method](message)).SerializeToString()
+            who = self._caller(identity)
+            reply = (await self._methods[method](who, message)).SerializeToString()
         except DecodeError:
             code, words = INVALID_ARGUMENT, f"the message is no {method}Request"
-        except Refusal as error:
-            code, words = error.code, str(error)
-        except ConfigError as error:
-            code, words = INVALID_ARGUMENT, str(error)
-        except ModelError as error:
-            code, words = FAILED_PRECONDITION, str(error)
-        except LeeboardError as error:
-            code, words = UNAVAILABLE, str(error)
-        except Exception:
+        except Exception as error:
             # The edge of a task: a client must not wait for what has gone wrong here.
-            logger.exception("%s failed", method)
-            code, words = INTERNAL, f"{method} failed; the server's log says why"
-        self._plane.answer(call, code, printable(words), reply)
+            code, words = problem_of(error, self._changes.roots)
+            if code == INTERNAL:
+                logger.exception("%s failed", method)
+                words = f"{method} failed; the server's log says why"
+        self._plane.answer(call, code, escaped(words), reply)
 
-    async def _load(self, message: bytes) -> Message:
+    def _caller(self, name: str) -> Identity | None:
+        identity = self._identity_of(name) if name else None
+        if name and identity is None:  # The tokens were changed since it called.
+            raise Refused(UNAUTHENTICATED, "your identity is not known here any more")
+        return identity
+
+    async def _load(self, who: Identity | None, message: bytes) -> Message:
         request = RepositoryModelLoadRequest.FromString(message)
         given = parameters_of(request, frozenset({"config", "version"}))
-        name, settings = request.model_name, None
-        if "config" in given:
-            settings = self._settings_of(name, str(given["config"]))
-        logger.info("loading %r, as asked for over gRPC", name)
-        await self._manager.load(name, str(given.get("version", "")), settings)
+        config = str(given["config"]) if "config" in given else None
+        version = str(given.get("version", ""))
+        await self._changes.load(who, request.model_name, version, config)
         return RepositoryModelLoadResponse()
 
-    async def _unload(self, message: bytes) -> Message:
+    async def _unload(self, who: Identity | None, message: bytes) -> Message:
         request = RepositoryModelUnloadRequest.FromString(message)
         given = parameters_of(request, frozenset({"unload_dependents", "version"}))
-        logger.info("unloading %r, as asked for over gRPC", request.model_name)
-        await self._manager.unload(request.model_name, str(given.get("version", "")))
+        version = str(given.get("version", ""))
+        await self._changes.unload(who, request.model_name, version)
         return RepositoryModelUnloadResponse()

@@ -16,10 +16,12 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from runtime.errors import ServerError
+from runtime.metrics.exposition import Scrape
 from runtime.server.http import MOST_CLIENTS, Endpoint
 from runtime.testing.waiting import wait_until
 
 HOST = "127.0.0.1"
+EMPTY = Scrape(tuple, CollectorRegistry())
 TEXT = "text/plain; charset=utf-8"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -33,10 +35,12 @@ class Heard(NamedTuple):
     body: bytes
 
 
-def ask(endpoint: Endpoint, path: str, method: str = "GET", host: str = HOST) -> Heard:
+def ask(
+    endpoint: Endpoint, path: str, method: str = "GET", host: str = HOST, accept: str = ""
+) -> Heard:
     client = HTTPConnection(host, endpoint.port, timeout=30)
     try:
-        client.request(method, path)
+        client.request(method, path, headers={"Accept": accept} if accept else {})
         answer = client.getresponse()
         kind, length = (answer.getheader(f"Content-{n}") for n in ("Type", "Length"))
         return Heard(answer.status, kind, length, answer.read())
@@ -65,9 +69,16 @@ def ready() -> Switch:
 def endpoint(ready: Switch) -> Iterator[Endpoint]:
     registry = CollectorRegistry()
     Gauge("leeboard_answer", "The answer.", registry=registry).set(42)
-    made = Endpoint(HOST, 0, registry, ready)
+    made = Endpoint(HOST, 0, Scrape(tuple, registry), ready)
     yield made
     made.close()
+
+
+def test_metrics_are_in_openmetrics_where_that_is_asked_for(endpoint: Endpoint) -> None:
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+    heard = ask(endpoint, "/metrics", accept=accept)
+    assert str(heard.content_type).startswith("application/openmetrics-text; version=1")
+    assert heard.body.endswith(b"leeboard_answer 42.0\n# EOF\n")
 
 
 def test_metrics_are_in_prometheus_text_format(endpoint: Endpoint) -> None:
@@ -173,7 +184,7 @@ def test_an_error_of_ours_is_logged_and_the_next_client_is_served(
 ) -> None:
     registry = CollectorRegistry()
     registry.register(Broken())
-    endpoint = Endpoint(HOST, 0, registry, lambda: True)
+    endpoint = Endpoint(HOST, 0, Scrape(tuple, registry), lambda: True)
     with socket.create_connection((HOST, endpoint.port), timeout=30) as client:
         client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert read_all(client) == b""
@@ -187,7 +198,7 @@ def test_an_error_of_ours_is_logged_and_the_next_client_is_served(
 def test_a_port_in_use_is_a_server_error(endpoint: Endpoint) -> None:
     words = f"cannot listen on {HOST}:{endpoint.port}: Address already in use"
     with pytest.raises(ServerError, match=words):
-        Endpoint(HOST, endpoint.port, CollectorRegistry(), lambda: True)
+        Endpoint(HOST, endpoint.port, EMPTY, lambda: True)
 
 
 def has_ipv6() -> bool:
@@ -201,7 +212,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_an_ipv6_address_is_listened_on() -> None:
-    endpoint = Endpoint("::1", 0, CollectorRegistry(), lambda: True)
+    endpoint = Endpoint("::1", 0, EMPTY, lambda: True)
     assert ask(endpoint, "/live", host="::1").status == 200
     endpoint.close()
 
@@ -213,4 +224,4 @@ def test_closing_ends_the_thread_and_frees_the_port(endpoint: Endpoint) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, endpoint.port))
     endpoint.close()
-    Endpoint(HOST, endpoint.port, CollectorRegistry(), lambda: True).close()
+    Endpoint(HOST, endpoint.port, EMPTY, lambda: True).close()

@@ -1,0 +1,1 @@
+"""Who may do what: roles, identities, their tokens, and the file that lists them."""
