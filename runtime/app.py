@@ -1,139 +1,82 @@
 """Builds the server out of its parts and leads it through its life.
 
-This is the only file that makes concrete classes out of a whole `Config`. Read `run`:
-startup, main loop, shutdown.
+This is the only file that makes concrete classes out of a whole `Config`
+(`runtime.server.wiring` is a part of it). Read `run`: startup, main loop, shutdown.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
-
-from runtime.config import Config, check
-from runtime.errors import ConfigError, LeeboardError, ServerError
-from runtime.metrics import Bounds, VersionCounters, server_families, version_families
+from runtime import logs
+from runtime.access import exposure
+from runtime.addresses import address
+from runtime.config import NO_PORT, Config, check
+from runtime.errors import ServerError
+from runtime.events import EventRing, about
 from runtime.models.folder import Folder
 from runtime.models.lifecycle import State
 from runtime.models.manager import Common, ModelManager
 from runtime.models.poller import Poller
-from runtime.native.served import latency_bounds_ns, row_bounds
 from runtime.native.server import Server as Plane
+from runtime.observe.observer import Observer
+from runtime.observe.plan import plan_of
+from runtime.running.files import write_atomically
+from runtime.running.following import Follower
+from runtime.running.ready_file import ready_text
+from runtime.running.reloads import Reload, Reloads, Reread
+from runtime.running.shown_events import ShownEvents
+from runtime.running.terminal import Terminal
+from runtime.server import wiring
+from runtime.server.access_guard import AccessGuard
+from runtime.server.certificates import Certificates, files_of
+from runtime.server.control import ControlServer
 from runtime.server.http import Endpoint
-from runtime.server.repository_calls import RepositoryCalls, why_refused
+from runtime.server.notices import Notices
+from runtime.server.plane_options import plane_options
+from runtime.server.reflection import reflection
 from runtime.workers import kernel
 
 logger = logging.getLogger(__name__)
 
 WORKER_EXIT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneOptions:
-    """What the native server is made from."""
-
-    host: str
-    port: int
-    max_connections: int
-    max_message_bytes: int
-    connection_budget_bytes: int
-    server_budget_bytes: int
-    max_concurrent_streams: int
-
-
-class Numbers(Collector):
-    """Reads the data plane's counters for a scrape."""
-
-    def __init__(self, plane: Plane, manager: ModelManager) -> None:
-        self._plane = plane
-        self._manager = manager
-        self._bounds = Bounds(latency_bounds_ns(), row_bounds())
-
-    def collect(self) -> Iterable[Metric]:
-        """Return all families as they are now."""
-        versions = [
-            VersionCounters(
-                version.source.name,
-                version.source.version,
-                version.state is State.READY,
-                version.counts(),
-                {name.decode(): v for name, v in version.served.histograms().items()},
-            )
-            for version in self._manager.versions
-            if version.served is not None
-        ]
-        yield from version_families(versions, self._bounds)
-        counts = {name.decode(): n for name, n in self._plane.counts().items()}
-        yield from server_families(counts)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or nothing, a crash included.
-
-    Raises ConfigError, and leaves nothing behind, where that is impossible.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
-
-
-def is_local(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    return host in ("127.0.0.1", "::1", "localhost")
-
-
-def address(host: str, port: int) -> str:
-    """Return an address as clients and browsers take it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+CONTROL_GRACE_S = 0.5
 
 
 class App:
-    """A running server. `run` returns its exit status."""
+    """A running server. `run` returns its exit status.
+
+    `reread` reads the options again at SIGHUP; see `runtime.running.reloads`.
+    """
 
     def __init__(
-        self, config: Config, on_ready: Callable[[App], None] | None = None
+        self,
+        config: Config,
+        on_ready: Callable[[App], None] | None = None,
+        reread: Callable[[], Reread] | None = None,
     ) -> None:
         check(config)
         self.config = config
+        self._warnings = exposure.check(wiring.exposed(config))
         self._on_ready = on_ready
+        self._loop: asyncio.AbstractEventLoop
         self._stop = asyncio.Event()
         self._drained = asyncio.Event()
         self._signals = 0
         self._started = time.monotonic()
         self._draining = False
         self._announced = False
-        listen, limits = config.listen, config.limits
-        self.plane = Plane(
-            PlaneOptions(
-                listen.host,
-                listen.grpc_port,
-                limits.max_connections,
-                limits.max_message_bytes,
-                limits.connection_budget_bytes,
-                limits.server_budget_bytes,
-                limits.max_concurrent_streams,
-            )
-        )
+        files = files_of(config.tls)
+        self.certificates = Certificates(files) if files else None
+        tls = self.certificates.current if self.certificates else None
+        self.plane = Plane(plane_options(config, tls))
         mode = config.repository.mode
         self._folder = Folder(config.path, config.warmup, may_be_empty=mode != "none")
         # Looked at before anything is read: what changes in between is loaded again.
@@ -142,27 +85,48 @@ class App:
         self._found = self._folder.find()
         self.manager = ModelManager(
             self._folder,
-            Common(config.batching, config.workers, config.cache_dir),
+            Common(
+                config.batching,
+                config.workers,
+                config.cache_dir,
+                wiring.roots_of(config.path),
+            ),
             self.plane,
         )
-        self._calls = RepositoryCalls(
-            self.manager,
-            self.plane,
-            self._folder.settings_from_json,
-            why_refused(config.repository, is_local(listen.host)),
+        self.access = AccessGuard(
+            config.access.tokens, config.access.open_health, self.plane
         )
-        self._polling: asyncio.Task[None] | None = None
+        self.changes, self._calls = wiring.changes_of(
+            config, self.manager, self._folder.settings_from_json, self.plane, self.access
+        )
+        self.observer = Observer(
+            self.plane, plan_of(config.tracing, config.logs, os.environ)
+        )
+        self.events = EventRing()
+        self._shown_events = ShownEvents(self.events, self._later)
+        self.control: ControlServer | None = None
         self.endpoint: Endpoint | None = None
+        self._notices = Notices(
+            self.plane, self.manager, self._calls.take, self._drained.set
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._terminal = Terminal()
+        self._reloads = Reloads(config, reread)
+        for name, reload in wiring.reloads_of(self):
+            self.on_reload(name, reload)
 
     async def run(self) -> int:
         """Serve until a signal, then drain; a second signal cuts the drain short."""
+        self._loop = asyncio.get_running_loop()
+        logging.getLogger(logs.OURS).addHandler(self.events)
         try:
             self._listen()
             if not await self._load():
                 return 0 if self._stop.is_set() else 1
+            if self.control is not None:
+                await self.control.open()
             self._announce()
-            if self.config.repository.mode == "poll":
-                self._polling = asyncio.create_task(self._poll())
+            self._follow()
             await self._stop.wait()
             await self._drain()
             return 0
@@ -171,24 +135,25 @@ class App:
 
     def _listen(self) -> None:
         listen = self.config.listen
-        if not is_local(listen.host):
-            logger.warning(
-                "listening on %s without TLS or roles: anyone who reaches it can use it",
-                listen.host,
-            )
-        for sentence in kernel.missing():
+        for sentence in (*self._warnings, *kernel.missing()):
             logger.warning("%s", sentence)
+        self.access.open()
+        reflection().give_to(self.plane)
         self.plane.start()
-        registry = CollectorRegistry()
-        registry.register(Numbers(self.plane, self.manager))
-        self.endpoint = Endpoint(listen.host, listen.http_port, registry, self._is_ready)
+        self.observer.start(listen.host, self.plane.port)
         loop = asyncio.get_running_loop()
-        loop.add_reader(self.plane.notices_fd, self._hear)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(
-                ValueError
-            ):  # Not on the main thread: a test's server.
-                loop.add_signal_handler(number, self.stop)
+        loop.add_reader(self.plane.notices_fd, self._notices.hear)
+        if self.config.control.port != NO_PORT:
+            self.control = wiring.make_control(self)
+            self.control.begin()
+        self.endpoint = Endpoint(
+            listen.host, listen.http_port, wiring.scrape_of(self), self.is_ready
+        )
+        # Impossible but on the main thread: a test's server is on another.
+        with contextlib.suppress(ValueError, RuntimeError):
+            loop.add_signal_handler(signal.SIGINT, self.stop)
+            loop.add_signal_handler(signal.SIGTERM, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
 
     async def _load(self) -> bool:
         """Load all models; False when there is nothing to serve or --strict forbids it."""
@@ -205,7 +170,7 @@ class App:
         nothing = not any(v.state is State.READY for v in self.manager.versions)
         waits = self.config.repository.mode != "none"  # For what may still come.
         if broken and (self.config.strict or (nothing and not waits)):
-            logger.error("not serving: %s", "; ".join(broken))
+            logger.error("not serving: %s", "; ".join(broken), extra=about("not_serving"))
             return False
         return True
 
@@ -216,48 +181,66 @@ class App:
             return None
         return frozenset(repository.load)
 
-    async def _poll(self) -> None:
-        """Follow the folder: load what has changed, unload what is gone."""
-        while True:
-            try:
-                now = await asyncio.to_thread(self._folder.fingerprints)
-                changes = self._poller.look(now)
-                for name in changes.load:
-                    await self._try(self.manager.load(name))
-                for name in changes.unload:
-                    await self._try(self.manager.unload(name))
-            except Exception:
-                # The edge of a task: the folder is followed whatever one look has met.
-                logger.exception("%s could not be followed", self.config.path)
-            await asyncio.sleep(self.config.repository.poll_s)
+    def _follow(self) -> None:
+        """Begin to look at what may change: tokens, certificates, the folder."""
+        self._begin(self.access.follow())
+        if self.certificates is not None:
+            self._begin(
+                self.certificates.follow(self.plane.set_tls, self.config.tls.poll_s)
+            )
+        if self.config.repository.mode == "poll":
+            follower = Follower(
+                self.manager,
+                self._poller,
+                self._folder.fingerprints,
+                lambda: self.config.repository.poll_s,
+            )
+            self._begin(follower.run())
 
-    async def _try(self, change: Coroutine[Any, Any, None]) -> None:
-        try:
-            await change
-        except LeeboardError as error:
-            logger.error("%s", error)
-        except Exception:
-            # One model's trouble must not keep the others from being looked at.
-            logger.exception("a model could not be changed")
+    def on_reload(self, name: str, reload: Reload) -> None:
+        """Have something loaded again at SIGHUP; its name stands in the log."""
+        self._reloads.add(name, reload)
+
+    async def reload(self) -> None:
+        """Read the options again and load again what can change while the server runs."""
+        self.config = await self._reloads.run()
+
+    def _hang_up(self) -> None:
+        """Take SIGHUP: of a terminal that has gone, or of somebody who has news."""
+        if self._terminal.is_gone():
+            logger.info("the terminal is gone")
+            self.stop()
+        else:
+            self._begin(self.reload())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the server, until it ends or the server does."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: all is over.
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, act)
 
     def _announce(self) -> None:
-        assert self.endpoint is not None
         elapsed = time.monotonic() - self._started
-        logger.info("ready after %.2f s", elapsed)
+        logger.info("ready after %.2f s", elapsed, extra=about("ready"))
+        self._shown_events.write()
+        if self.config.listen.also:
+            logger.info("gRPC also on %s", ", ".join(self.config.listen.also))
         if self._on_ready is not None:
             self._on_ready(self)
         if self.config.ready_file is not None:
-            host = self.config.listen.host
-            about = {
-                "pid": os.getpid(),
-                "grpc": address(host, self.plane.port),
-                "http": address(host, self.endpoint.port),
-                "grpc_port": self.plane.port,
-                "http_port": self.endpoint.port,
-                "ready_after_s": round(elapsed, 3),
-                "models": {v.source.name: v.state.name for v in self.manager.versions},
-            }
-            write_atomically(self.config.ready_file, json.dumps(about, indent=1) + "\n")
+            host, port = self.config.listen.host, self.plane.port
+            control = self.control.where if self.control else None
+            text = ready_text(
+                {"grpc": address(host, port), "http": address(host, self.http_port)},
+                {"grpc_port": port, "http_port": self.http_port, "control": control},
+                round(elapsed, 3),
+                {v.source.name: v.state.name for v in self.manager.versions},
+            )
+            write_atomically(self.config.ready_file, text)
             self._announced = True
 
     def stop(self) -> None:
@@ -271,52 +254,59 @@ class App:
         logger.info(
             "draining: finishing what is in flight for at most %g s",
             self.config.exit_timeout_s,
+            extra=about("draining"),
         )
         self._draining = True
+        self.changes.stop()
         self.plane.begin_drain()
         try:
             await asyncio.wait_for(self._drained.wait(), self.config.exit_timeout_s)
         except TimeoutError:
             logger.warning("requests were still in flight at the end of the drain")
+        logger.info("drained", extra=about("drained"))
 
     async def _close(self) -> None:
         if self.endpoint is not None:
             await asyncio.to_thread(self.endpoint.close)
             asyncio.get_running_loop().remove_reader(self.plane.notices_fd)
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.control is not None:
+            await self.control.close(CONTROL_GRACE_S)
         await self._calls.close()
+        await self.changes.close()
         self.plane.stop()
+        await asyncio.to_thread(self.observer.close)
         await self.manager.close(WORKER_EXIT_S)
         if self._announced and self.config.ready_file is not None:
             self.config.ready_file.unlink(missing_ok=True)
+        logging.getLogger(logs.OURS).removeHandler(self.events)
+        self._shown_events.close()
 
-    def _is_ready(self) -> bool:
+    @property
+    def http_port(self) -> int:
+        """The port of the HTTP endpoint; 0 before it listens."""
+        return self.endpoint.port if self.endpoint else 0
+
+    def is_ready(self) -> bool:
+        """Whether models serve and no drain has begun."""
         return self.manager.ready and not self._draining
 
-    def _hear(self) -> None:
-        for kind, worker, text in self.plane.take_notices():
-            if kind == "drained":
-                self._drained.set()
-            elif kind == "guilty":
-                self.manager.forgive(worker, text)
-            elif kind == "retired":
-                self.manager.note_retired(worker)
-            elif kind == "worker broken":
-                logger.error("worker %d was ended: %s", worker, text)
-        for call in self.plane.take_calls():
-            self._calls.take(*call)
 
-
-def serve(config: Config, on_ready: Callable[[App], None] | None = None) -> int:
+def serve(
+    config: Config,
+    on_ready: Callable[[App], None] | None = None,
+    reread: Callable[[], Reread] | None = None,
+) -> int:
     """Run a server in this thread until it is told to stop; returns its exit status."""
 
     async def main() -> int:
-        return await App(config, on_ready).run()
+        return await App(config, on_ready, reread).run()
 
-    try:
-        return asyncio.run(main())
-    except ServerError as error:
-        logger.error("%s", error)
-        return 1
+    with logs.configured(config.logs.format, config.logs.level):
+        try:
+            return asyncio.run(main())
+        except ServerError as error:
+            logger.error("%s", error)
+            return 1

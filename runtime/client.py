@@ -16,6 +16,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from runtime.access.channel import open_channel
+from runtime.access.credentials import Shown, find_token
 from runtime.backends.base import Array
 from runtime.backends.encoding import fit, from_raw, to_raw
 from runtime.errors import ConfigError, ServerError
@@ -28,7 +30,7 @@ from runtime.messages import (
 )
 
 SERVICE = "/inference.GRPCInferenceService/"
-UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+UNLIMITED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,25 @@ class Answer:
     outputs: dict[str, Array]
 
 
-def ask(url: str, model: str, version: str, inputs: list[str], timeout_s: float) -> Answer:
+def ask(
+    url: str,
+    model: str,
+    version: str,
+    inputs: list[str],
+    timeout_s: float,
+    shown: Shown | None = None,
+) -> Answer:
     """Read the model's metadata, send the inputs, and return the outputs.
 
-    `inputs` are ``NAME=@FILE.npy`` or ``NAME=JSON``. Raises ConfigError for inputs that do
-    not fit the model and ServerError with the server's code and words.
+    `url` is ``HOST:PORT`` or ``unix:PATH``; `inputs` are ``NAME=@FILE.npy`` or
+    ``NAME=JSON``. Without `shown` a token comes from the environment. Raises ConfigError
+    for inputs that do not fit the model and ServerError with the server's code and words.
     """
     import grpc
 
-    with grpc.insecure_channel(url, options=UNLIMITED) as channel:
+    shown = shown or Shown(find_token())
+    headers = shown.headers
+    with open_channel(url, shown, UNLIMITED) as channel:
 
         def call(method: str, request: Message, response: type[Message]) -> Message:
             invoke: Callable[..., Any] = channel.unary_unary(
@@ -57,7 +69,7 @@ def ask(url: str, model: str, version: str, inputs: list[str], timeout_s: float)
                 response_deserializer=response.FromString,
             )
             try:
-                return invoke(request, timeout=timeout_s)
+                return invoke(request, timeout=timeout_s, metadata=headers)
             except grpc.RpcError as error:
                 code = error.code().name
                 raise ServerError(f"{url} answered {code}: {error.details()}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -23,6 +24,10 @@ CPU_CLOCK = 2
 
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "kubectl")
 """Programs that listen for a server which is elsewhere, or in a container."""
+
+PROBE_S = 5.0
+PEER = struct.Struct("3i")
+"""What the kernel says of the other end of a Unix socket: process, user and group."""
 
 IpAddress = IPv4Address | IPv6Address
 
@@ -222,8 +227,27 @@ def find_server(host: str, port: int) -> LocalServer | None:
     """
     if not is_local(host):
         return None
-    held_by = holders(accepting(listeners(), host, port))
-    server = LocalServer([pid for pid in held_by if not is_forwarder(pid)], port)
+    return _led_by(holders(accepting(listeners(), host, port)), port)
+
+
+def find_unix_server(path: str) -> LocalServer | None:
+    """Return the server behind a Unix socket, or None, as `find_server` does.
+
+    The kernel names the process that began to listen.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            probe.connect(path)
+            said = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+        except OSError:
+            return None
+    pid = PEER.unpack(said)[0]
+    return _led_by([pid] if pid and sockets_of(pid) else [], 0)
+
+
+def _led_by(pids: Iterable[int], port: int) -> LocalServer | None:
+    server = LocalServer([pid for pid in pids if not is_forwarder(pid)], port)
     processes = server.processes()
     return server if processes and os.getpid() not in processes else None
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from runtime.access.credentials import Shown, find_token
 from runtime.capacity.scenario import Arrivals, Profile
 from runtime.errors import ConfigError
 
@@ -100,8 +101,14 @@ def read_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
 
 
 def read_headers(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """Return all of --header."""
-    return tuple(parse_header(text) for text in texts or [])
+    """Return all of --header, and the token of the environment where none has another.
+
+    A token in an option could be read by everybody on the machine.
+    """
+    given = tuple(parse_header(text) for text in texts or [])
+    if any(name == "authorization" for name, _ in given):
+        return given
+    return (*given, *Shown(find_token()).headers)
 
 
 def check_writable(path: Path) -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,9 +18,15 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.app import App, Numbers, address, serve, write_atomically
-from runtime.config import Batching, Config, Limits, Listen, Workers
+from runtime.addresses import address
+from runtime.app import App, serve
+from runtime.config import Access, Batching, Config, Listen, Metrics, Workers
 from runtime.errors import ConfigError
+from runtime.events import EventRing
+from runtime.metrics.exemplars import NO_EXEMPLARS
+from runtime.running.files import write_atomically
+from runtime.running.reloads import Reread
+from runtime.server.numbers import Numbers
 from runtime.testing import models
 
 MIB = 1 << 20
@@ -56,9 +63,8 @@ def config(tmp_path: Path) -> Config:
     return Config(
         models.save_identity(tmp_path / "same.onnx"),
         Listen(grpc_port=0, http_port=0),
-        Limits(),
-        Batching(max_batch_size=4),
-        Workers(input_bytes=8 * MIB, output_bytes=8 * MIB),
+        batching=Batching(max_batch_size=4),
+        workers=Workers(input_bytes=8 * MIB, output_bytes=8 * MIB),
         cache_dir=tmp_path,
         ready_file=tmp_path / "ready.json",
     )
@@ -107,18 +113,67 @@ def test_a_scrape_has_every_version_and_the_server(config: Config) -> None:
     assert serve(config, look) == 0
     names = {family.name for family in text_string_to_metric_families(scraped[0])}
     assert {"leeboard_ready", "leeboard_rows", "leeboard_server_calls_started"} <= names
-    assert 'leeboard_ready{model="same",version="1"} 1.0' in scraped[0]
+    assert 'leeboard_ready{model="same",version="1"} 1\n' in scraped[0]
+
+
+def test_changes_of_state_are_kept_and_tritons_names_can_be_left_out(
+    config: Config,
+) -> None:
+    kept: list[EventRing] = []
+    scraped: list[str] = []
+
+    def look(app: App) -> None:
+        kept.append(app.events)
+        scraped.append(get(app, "/metrics"))
+        app.stop()
+
+    assert serve(replace(config, metrics=Metrics(triton_names=False)), look) == 0
+    assert [event.event for event in kept[0].recent("same")] == [
+        "worker_started", "loaded", "retired",
+    ]  # fmt: skip
+    assert "nv_" not in scraped[0]
+    assert kept[0] not in logging.getLogger("runtime").handlers
 
 
 def test_a_version_that_was_never_loaded_has_no_numbers(config: Config) -> None:
     config.path.write_bytes(b"not a model")
     app = asyncio.run(made(config))
-    families = Numbers(app.plane, app.manager).collect()
-    assert [f.samples for f in families if f.name == "leeboard_ready"] == [[]]
+    assert Numbers(app.plane, app.manager, NO_EXEMPLARS).versions() == []
 
 
 async def made(config: Config) -> App:
     return App(config)
+
+
+def test_sighup_loads_again_what_was_named_with_the_new_configuration(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Config] = []
+    new = replace(config, exit_timeout_s=7.0)
+
+    async def life() -> tuple[int, App]:
+        app = App(config, reread=lambda: Reread(new, ("listen.host",)))
+        loaded = asyncio.Event()
+
+        def reload(given: Config) -> str:
+            heard.append(given)
+            loaded.set()
+            return "two more"
+
+        app.on_reload("tokens", reload)
+        running = asyncio.create_task(app.run())
+        while not (config.ready_file and config.ready_file.exists()):
+            await asyncio.to_thread(int)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.wait_for(loaded.wait(), 60)
+        while app.config is not new:
+            await asyncio.to_thread(int)
+        app.stop()
+        return await running, app
+
+    status, app = asyncio.run(life())
+    assert (status, app.config, heard) == (0, new, [new])
+    assert "changed, but needs a restart: listen.host" in caplog.messages
 
 
 def test_a_port_in_use_ends_a_server_and_leaves_another_ones_ready_file(
@@ -182,8 +237,12 @@ def test_listening_beyond_this_machine_is_warned_of(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     listen = Listen("0.0.0.0", 0, 0)
-    assert serve(replace(config, listen=listen), App.stop) == 0
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0 can be reached by others"):
+        serve(replace(config, listen=listen))
+    insecure = replace(config, listen=listen, access=Access(insecure=True))
+    assert serve(insecure, App.stop) == 0
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert warnings == [
-        "listening on 0.0.0.0 without TLS or roles: anyone who reaches it can use it"
+        "--insecure: 0.0.0.0 can be reached by others without TLS or tokens; who reaches "
+        "it can use and watch all models"
     ]

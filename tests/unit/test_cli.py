@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,9 +17,11 @@ from runtime import __version__
 from runtime.app import App
 from runtime.backends.base import Signature
 from runtime.backends.report import LoadReport
-from runtime.cli import app, main, show_table
+from runtime.cli import app, main
+from runtime.config import Access, Config, Listen, Tls
 from runtime.errors import ConfigError
 from runtime.models.lifecycle import State
+from runtime.serve_command import show_table
 from runtime.workers.process import Loaded
 
 WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
@@ -95,6 +99,15 @@ def test_our_errors_are_one_line_and_status_one(
     assert capsys.readouterr().err == words
 
 
+def test_the_help_of_serve_needs_nothing_of_a_server() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "runtime.cli", "serve", "--help"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "runtime.options.table" in imported
+    heavy = {"yaml", "prometheus_client", "asyncio", "grpc", "runtime.app"}
+    assert imported & {*heavy, "runtime.operating"} == set()
+
+
 def version(name: str, state: State, **more: object) -> SimpleNamespace:
     parts: dict[str, object] = {
         "reason": "",
@@ -107,13 +120,20 @@ def version(name: str, state: State, **more: object) -> SimpleNamespace:
     return SimpleNamespace(source=source, state=state, **{**parts, **more})
 
 
-def shown(capsys: pytest.CaptureFixture[str], host: str, *versions: object) -> list[str]:
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    config: Config,
+    *versions: object,
+    ports: tuple[int, ...] = (8001,),
+    control: str = "",
+) -> list[str]:
     """Return the lines of the table for a server with these versions."""
     running = SimpleNamespace(
         manager=SimpleNamespace(versions=versions),
-        config=SimpleNamespace(listen=SimpleNamespace(host=host)),
-        plane=SimpleNamespace(port=8001),
+        config=config,
+        plane=SimpleNamespace(ports=ports),
         endpoint=SimpleNamespace(port=8002),
+        control=SimpleNamespace(where=control) if control else None,
     )
     show_table(cast(App, running))
     return [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
@@ -130,19 +150,51 @@ def test_the_table_shows_what_is_served_and_what_is_not(
         "mlp", State.READY, loaded=Loaded(signature, report, 1.234),
         max_batch_size=64, close_rows=12, instances=workers,
     )  # fmt: skip
-    bad = version("[bold]", State.UNAVAILABLE, reason="no [/such] file")
-    lines = shown(capsys, "127.0.0.1", good, bad)
+    bad = version("[bold]", State.UNAVAILABLE, reason="no [/such]\x1b[2J file")
+    lines = shown(capsys, Config(Path("m")), good, bad)
     rows = [[cell.strip() for cell in line.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[1:-1]]
             for line in lines if "READY" in line or "UNAVAILABLE" in line]  # fmt: skip
     assert rows == [
         ["mlp", "3", "READY", "12", "1", "1.23 s", "x [-1, 3]; unwarmed"],
-        ["[bold]", "3", "UNAVAILABLE", "no", "0", "-", "no [/such] file"],
+        ["[bold]", "3", "UNAVAILABLE", "no", "0", "-", "no [/such]\\x1b[2J file"],
     ]
     assert lines[-1] == "gRPC 127.0.0.1:8001 metrics http://127.0.0.1:8002/metrics"
 
 
 def test_ipv6_addresses_can_be_clicked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(capsys, "::1")[-1] == "gRPC [::1]:8001 metrics http://[::1]:8002/metrics"
+    config = Config(Path("m"), Listen("::1"))
+    assert shown(capsys, config)[-1] == (
+        "gRPC [::1]:8001 metrics http://[::1]:8002/metrics"
+    )
+
+
+def test_the_last_line_says_where_else_a_server_listens_and_what_protects_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pem = Path("x.pem")
+    config = Config(
+        Path("m"),
+        Listen(also=("unix:/run/[x]\x1b[2J", "plain:127.0.0.1:0", "127.0.0.2:0")),
+        Tls(pem, pem, pem),
+        Access(Path("tokens.yaml")),
+    )
+    lines = shown(capsys, config, ports=(8001, 71, 72), control="127.0.0.1:8003")
+    tls = "(TLS with client certificates)"
+    assert lines[-1] == (
+        f"gRPC 127.0.0.1:8001 {tls} also unix:/run/[x]\\x1b[2J also 127.0.0.1:71 "
+        f"also 127.0.0.2:72 {tls} metrics http://127.0.0.1:8002/metrics "
+        f"control 127.0.0.1:8003 {tls} tokens are asked for"
+    )
+
+
+def test_a_server_that_lets_everybody_in_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = Config(Path("m"), access=Access(insecure=True))
+    assert shown(capsys, config, control="unix:/c")[-1] == (
+        "gRPC 127.0.0.1:8001 metrics http://127.0.0.1:8002/metrics control unix:/c "
+        "everybody is let in"
+    )
 
 
 def test_infer_without_a_server_says_so() -> None:

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import MIB, Batching, Config, Listen, Workers, check, parse_cpus
+from runtime.config import (
+    MIB,
+    Batching,
+    Config,
+    Control,
+    Listen,
+    Logs,
+    Tracing,
+    Workers,
+    check,
+    parse_cpus,
+)
 from runtime.errors import ConfigError
 
 HERE = Path()
@@ -27,6 +38,9 @@ HERE = Path()
         Config(HERE, workers=Workers(memory_bytes=MIB << 30)),
         Config(HERE, batching=Batching(batch_timeout_s=86_400)),
         Config(HERE, workers=Workers(cpus=tuple(os.sched_getaffinity(0)))),
+        Config(HERE, logs=Logs("json", "debug", 86_400_000.0)),
+        Config(HERE, tracing=Tracing("otlp", "https://c:4317", "http/protobuf", 1.0, 0)),
+        Config(HERE, tracing=Tracing("none", share=0.0, most_per_s=1_000_000)),
     ],
 )
 def test_every_bound_is_allowed(config: Config) -> None:
@@ -68,8 +82,24 @@ def test_every_bound_is_allowed(config: Config) -> None:
         ),
         (Config(HERE, Listen(grpc_port=-1)), "--grpc-port is -1; it must be 0 to 65535"),
         (Config(HERE, Listen(http_port=65536)), "--http-port is 65536"),
+        (Config(HERE, control=Control(port=-2)), "--control-port is -2; it must be -1 to"),
         (Config(HERE, exit_timeout_s=-0.5), "--exit-timeout is -0.5; it must be 0 to"),
         (Config(HERE, exit_timeout_s=nan), "--exit-timeout is nan"),
+        (Config(HERE, logs=Logs("xml")), "--log-format 'xml' is not known; choose one of "),
+        (
+            Config(HERE, logs=Logs(level="INFO")),
+            "choose one of debug, info, warning, error",
+        ),
+        (Config(HERE, logs=Logs(slow_request_ms=-1)), "--slow-request-ms is -1"),
+        (Config(HERE, tracing=Tracing("zipkin")), "choose one of none, otlp"),
+        (Config(HERE, tracing=Tracing(protocol="http")), "--trace-protocol 'http' is not"),
+        (Config(HERE, tracing=Tracing(share=1.5)), "--trace-share is 1.5; it must be 0 to"),
+        (Config(HERE, tracing=Tracing(share=nan)), "--trace-share is nan"),
+        (Config(HERE, tracing=Tracing(most_per_s=-1)), "--trace-rate is -1"),
+        (
+            Config(HERE, tracing=Tracing(endpoint="c:4317")),
+            "--trace-endpoint 'c:4317' is no",
+        ),
     ],
 )
 def test_a_number_out_of_bounds_is_refused_by_its_option(

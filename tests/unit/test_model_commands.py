@@ -41,11 +41,11 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> None:
     answer.config.max_batch_size = 8
     answer.config.input.add(name="x", data_type=11, dims=[3])
     found = Shown(LISTED, answer.config, json.loads(json.dumps(asdict(REPORT))))
-    monkeypatch.setattr(model_commands, "show_model", lambda *given: [found])
+    monkeypatch.setattr(model_commands, "show_model", lambda *given, call: [found])
 
 
 def test_all_models_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_commands, "list_models", lambda url: [LISTED])
+    monkeypatch.setattr(model_commands, "list_models", lambda url, call: [LISTED])
     assert "fraud" in command("list").output
     assert json.loads(command("list", "--json").output) == [asdict(LISTED)]
 
@@ -72,8 +72,12 @@ def test_load_and_unload_pass_on_what_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(model_commands, "load_model", lambda *given: asked.append(given))
-    monkeypatch.setattr(model_commands, "unload_model", lambda *given: asked.append(given))
+    monkeypatch.setattr(
+        model_commands, "load_model", lambda *given, call: asked.append(given)
+    )
+    monkeypatch.setattr(
+        model_commands, "unload_model", lambda *given, call: asked.append(given)
+    )
     path = tmp_path / "config.json"
     path.write_text("{}")
     done = command(

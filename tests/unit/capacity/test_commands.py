@@ -13,7 +13,12 @@ from typer.testing import CliRunner
 from runtime.capacity.commands import bench, end, save_report
 from runtime.capacity.findings import Seen, make_report
 from runtime.capacity.inputs import Questions
-from runtime.capacity.options import check_writable, parse_header, parse_shape
+from runtime.capacity.options import (
+    check_writable,
+    parse_header,
+    parse_shape,
+    read_headers,
+)
 from runtime.capacity.report import Report
 from runtime.capacity.scenario import Ask, Load
 from runtime.cli import app
@@ -142,3 +147,13 @@ def test_what_a_script_must_notice_is_status_one(
     assert exited.value.exit_code == 1
     words = "error: the run is partial; 10 of 200 requests failed\n"
     assert capsys.readouterr().err == words
+
+
+def test_the_token_of_the_environment_is_shown_unless_another_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEEBOARD_TOKEN", "lb_x")
+    assert read_headers(["a:b"]) == (("a", "b"), ("authorization", "Bearer lb_x"))
+    assert read_headers(["Authorization: y"]) == (("authorization", "y"),)
+    monkeypatch.delenv("LEEBOARD_TOKEN")
+    assert read_headers(None) == ()

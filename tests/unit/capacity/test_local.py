@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from runtime.capacity.local import (
     cpu_ns,
     family,
     find_server,
+    find_unix_server,
     holders,
     is_forwarder,
     parse_listeners,
@@ -43,6 +45,17 @@ child = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subproce
 print(server.getsockname()[1], metrics.getsockname()[1], child.pid, flush=True)
 input()
 child.communicate(b"\\n")
+"""
+
+
+LISTENS_ON_A_SOCKET = """
+import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+metrics = socket.create_server(("127.0.0.1", 0))
+print(metrics.getsockname()[1], flush=True)
+input()
 """
 
 
@@ -94,6 +107,30 @@ def test_a_server_is_its_listener_and_all_below() -> None:
         assert server.processes() == sorted([pid, child])
         assert server.other_addresses() == [f"127.0.0.1:{other}"]
     assert server.processes() == []
+
+
+def test_a_server_is_found_by_its_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    assert find_unix_server(path) is None
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", LISTENS_ON_A_SOCKET, path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        server = find_unix_server(path)
+        assert server is not None
+        assert server.processes() == [process.pid]
+        assert server.other_addresses() == [f"127.0.0.1:{port}"]
+        process.communicate("\n", timeout=30)
+    assert find_unix_server(path) is None
+
+
+def test_a_unix_socket_of_this_process_is_no_server(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.bind(str(tmp_path / "socket"))
+        ours.listen()
+        assert find_unix_server(str(tmp_path / "socket")) is None
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
