@@ -81,7 +81,7 @@ def check_serving() -> None:
         (folder / "identity.onnx").write_bytes(IDENTITY)
         ready = folder / "ready.json"
         command = [COMMAND, "serve", folder / "identity.onnx", "--ready-file", ready]
-        ports = ["--grpc-port", "0", "--http-port", "0"]
+        ports = ["--grpc-port", "0", "--http-port", "0", "--control-port", "0"]
         server = subprocess.Popen([*map(str, command), *ports])
         try:
             is_up, patience = threading.Event(), 300

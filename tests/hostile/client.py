@@ -132,7 +132,9 @@ class Attacker:
         return self._next - 2
 
     def block(self, **changes: str) -> bytes:
-        """Return a header block of a call; `method`, `path` and `content_type` may differ.
+        """Return a header block of a call.
+
+        `method`, `path`, `content_type` and `encoding` may differ.
 
         It must be sent: the server's HPACK table has to follow.
         """
@@ -144,6 +146,8 @@ class Attacker:
             ("content-type", changes.get("content_type", "application/grpc")),
             ("te", "trailers"),
         ]
+        if "encoding" in changes:
+            fields.append(("grpc-encoding", changes["encoding"]))
         return bytes(self._encoder.encode(fields, huffman=False))
 
     def call(self, body: bytes = b"", *, ends: bool = True, **changes: str) -> int:

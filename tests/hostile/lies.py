@@ -5,6 +5,9 @@ Each function says what it sends and what an honest server answers.
 
 from __future__ import annotations
 
+import gzip
+from functools import cache
+
 from tests.hostile.client import (
     DATA,
     END_HEADERS,
@@ -166,8 +169,29 @@ def prefix_cut_off(target: Target) -> Told:
 
 
 def prefix_of_compression(target: Target) -> Told:
-    """Claim compression although none was agreed: UNIMPLEMENTED."""
+    """Claim compression although no header says which: INTERNAL."""
     return _with_body(target, prefixed(target.message, flag=1))
+
+
+def unknown_compression(target: Target) -> Told:
+    """Claim a compression that nobody has: UNIMPLEMENTED."""
+    with Attacker(target.url) as attacker:
+        attacker.call(prefixed(target.message, flag=1), encoding="../../gzip")
+        return attacker.hear(1)
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(300 << 20), 9)
+
+
+def gzip_bombs(target: Target) -> Told:
+    """Send four times 300 MB of zeros as 300 KB: RESOURCE_EXHAUSTED at the limit, each."""
+    with Attacker(target.url) as attacker:
+        attacker.acknowledge()  # Windows are wide enough only then.
+        for _ in range(4):
+            attacker.call(prefixed(_bomb(), flag=1), ends=False, encoding="gzip")
+        return attacker.hear(8)
 
 
 def prefix_with_a_wrong_flag(target: Target) -> Told:
@@ -204,6 +228,8 @@ LIES: tuple[Attack, ...] = (
     prefix_of_less,
     prefix_cut_off,
     prefix_of_compression,
+    unknown_compression,
+    gzip_bombs,
     prefix_with_a_wrong_flag,
     message_of_garbage,
 )

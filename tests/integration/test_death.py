@@ -78,8 +78,13 @@ def kill_one(server: RunningServer, victim: int) -> None:
     """End a worker and wait until another stands in its place."""
     pids = server.worker_pids()
     target = pids[victim % len(pids)]
+    deaths = "leeboard_worker_deaths_total"
+    before = server.total(deaths, model="width")
     os.kill(target, signal.SIGKILL)
     wait_until(lambda: target not in server.worker_pids(), "the worker is gone")
+    wait_until(
+        lambda: server.total(deaths, model="width") == before + 1, "its death is noticed"
+    )
     wait_until(
         lambda: server.total("leeboard_workers", model="width") == len(pids),
         "another worker serves",

@@ -25,8 +25,9 @@ def next_call(server: InlineServer) -> Call:
     heard = select([server.plane.notices_fd], [], [], 60)[0]
     assert heard, "no call was handed over"
     server.plane.take_notices()
-    (call,) = server.plane.take_calls()
-    return call
+    ((call, method, message, identity),) = server.plane.take_calls()
+    assert identity == ""
+    return call, method, message
 
 
 @contextmanager

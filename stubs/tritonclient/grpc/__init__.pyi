@@ -40,6 +40,9 @@ class InferenceServerClient:
         url: str,
         verbose: bool = ...,
         ssl: bool = ...,
+        root_certificates: str | None = ...,
+        private_key: str | None = ...,
+        certificate_chain: str | None = ...,
         *,
         keepalive_options: KeepAliveOptions | None = ...,
         channel_args: Sequence[tuple[str, Any]] | None = ...,
@@ -107,6 +110,24 @@ class InferenceServerClient:
         compression_algorithm: str | None = ...,
         parameters: dict[str, Any] | None = ...,
     ) -> InferResult: ...
+    def start_stream(
+        self,
+        callback: Callable[[Any, Any], None],
+        stream_timeout: float | None = ...,
+        headers: dict[str, str] | None = ...,
+    ) -> None: ...
+    def stop_stream(self, cancel_requests: bool = ...) -> None: ...
+    def async_stream_infer(
+        self,
+        model_name: str,
+        inputs: Sequence[InferInput],
+        model_version: str = ...,
+        outputs: Sequence[InferRequestedOutput] | None = ...,
+        request_id: str = ...,
+        *,
+        enable_empty_final_response: bool = ...,
+        parameters: dict[str, Any] | None = ...,
+    ) -> None: ...
     def async_infer(
         self,
         model_name: str,
