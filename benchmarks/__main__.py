@@ -27,6 +27,8 @@ from benchmarks.promises.frameworks import torch_overhead
 from benchmarks.promises.loading import loading
 from benchmarks.promises.requests import big, mlp_alone, mlp_grpc_core, mlp_packed
 from benchmarks.promises.start import start
+from benchmarks.promises.tls import tls
+from benchmarks.promises.traces import traces
 from benchmarks.results import FOLDER, Row, save, table
 from runtime.errors import LeeboardError
 
@@ -38,11 +40,13 @@ PROMISES: dict[str, Callable[[Bench], list[Row]]] = {
     "wide": wide,
     "minilm": minilm,
     "big": big,
+    "tls": tls,
     "busy": busy,
     "loading": loading,
     "death": death,
     "start": start,
     "torch-overhead": torch_overhead,
+    "traces": traces,
     "ordinary-profile": ordinary_profile,
     "generator": generator_rate,
 }

@@ -143,7 +143,7 @@ class Server:
 def leeboard(model: Path, folder: Path, *options: str) -> Server:
     """Start our server with one model and default settings."""
     arguments = ["-m", "runtime.cli", "serve", str(model), "--grpc-port", "0",
-                 "--http-port", "0", *options]  # fmt: skip
+                 "--http-port", "0", "--control-port", "0", *options]  # fmt: skip
     return Server(f"leeboard-{model.stem}", arguments, folder)
 
 

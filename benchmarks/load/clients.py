@@ -126,12 +126,16 @@ def generator(server: Server, question: Question, load: Load) -> Client:
 
 @dataclass(frozen=True, slots=True)
 class GrpcClient:
-    """The grpc-core client of benchmarks/load against one server."""
+    """The grpc-core client of benchmarks/load against one server.
+
+    With `authority`, a PEM file, it speaks TLS.
+    """
 
     program: Path
     server: Server
     question: Question
     expected: Expectation
+    authority: Path | None = None
 
     def run(self, count: int, shape: Shape) -> Found:
         """Make `count` measured calls and see that each was answered well."""
@@ -144,6 +148,8 @@ class GrpcClient:
             "--count", str(count), "--skip", str(shape.skip), "--rate", str(shape.rate),
             "--limit-s", str(LIMIT_S - 10.0),
         ]  # fmt: skip
+        if self.authority is not None:
+            command += ["--authority", str(self.authority)]
         output = run_on(CORES.client, command, LIMIT_S)
         done = json.loads(output)
         if done["ok"] != done["sent"]:

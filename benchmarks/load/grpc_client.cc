@@ -2,7 +2,9 @@
 //
 //   grpc_client --address HOST:PORT --message FILE [--method PATH]
 //     [--channels C] [--in-flight N] --count K [--skip W] [--rate R] [--limit-s S]
-//     [--expect-prefix FILE] [--expect-size BYTES]
+//     [--expect-prefix FILE] [--expect-size BYTES] [--authority PEM]
+//
+// With --authority the server must speak TLS with a certificate that it has signed.
 //
 // Without --rate the loop is closed: N calls are kept in flight over C connections
 // until K have been sent. With --rate the loop is open: a call is due every 1/R seconds
@@ -48,8 +50,9 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string address;
   std::string method = "/inference.GRPCInferenceService/ModelInfer";
-  std::string message;  // The request's bytes, read from the file.
-  std::string prefix;   // What every reply must begin with; empty is anything.
+  std::string message;    // The request's bytes, read from the file.
+  std::string prefix;     // What every reply must begin with; empty is anything.
+  std::string authority;  // A PEM text; empty is no TLS.
   std::int64_t expected_size = -1;
   std::size_t channels = 1;
   std::size_t in_flight = 1;
@@ -90,6 +93,8 @@ void Set(const std::string& flag, const std::string& value, Options* options) {
     options->message = ReadFile(value);
   } else if (flag == "--expect-prefix") {
     options->prefix = ReadFile(value);
+  } else if (flag == "--authority") {
+    options->authority = ReadFile(value);
   } else if (flag == "--expect-size") {
     options->expected_size = static_cast<std::int64_t>(ToNumber(flag, value));
   } else if (flag == "--channels") {
@@ -225,8 +230,10 @@ class Load {
     arguments.SetInt("leeboard.channel", static_cast<int>(index));
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetMaxSendMessageSize(-1);
-    auto channel = grpc::CreateCustomChannel(
-        options_.address, grpc::InsecureChannelCredentials(), arguments);
+    const auto credentials = options_.authority.empty()
+                                 ? grpc::InsecureChannelCredentials()
+                                 : grpc::SslCredentials({options_.authority, "", ""});
+    auto channel = grpc::CreateCustomChannel(options_.address, credentials, arguments);
     if (!channel->WaitForConnected(std::chrono::system_clock::now() +
                                    std::chrono::seconds(10))) {
       Refuse("no connection to " + options_.address);

@@ -21,7 +21,14 @@ SERVERS = "benchmarks.peers.servers"
 def leeboard(place: Place) -> Launch:
     """Start our server, with default settings."""
     command = [place.python, "-m", "runtime.cli", "serve", str(place.model)]
-    ports = ["--grpc-port", str(place.grpc_port), "--http-port", str(place.http_port)]
+    ports = [
+        "--grpc-port",
+        str(place.grpc_port),
+        "--http-port",
+        str(place.http_port),
+        "--control-port",
+        "-1",
+    ]
     return Launch([*command, *ports])
 
 
