@@ -103,6 +103,7 @@ OTHER_NEEDS = {
     "clients": (
         Need("HAProxy", has_program("haproxy"), "haproxy", "haproxy"),
         Need("npm", has_program("npm"), "npm", "nodejs-npm"),
+        Need("the openssl command", has_program("openssl"), "openssl", "openssl"),
         Need("gRPC for C++", has_library("grpc++"), "libgrpc++-dev", "grpc-devel"),
     ),
     "fuzz": (
