@@ -7,7 +7,9 @@ What is heavy is imported when a command runs.
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +38,9 @@ from runtime.capacity.options import (
 from runtime.capacity.scenario import Ask, Load
 
 if TYPE_CHECKING:
+    from runtime.capacity.load import OnProgress
     from runtime.capacity.report import Report
+    from runtime.native.counted import Progress
 
 bench = typer.Typer(
     help="Measure servers, and compare what was measured.", no_args_is_help=True
@@ -44,11 +48,32 @@ bench = typer.Typer(
 
 TIMEOUT_S = 60.0
 
+INTERRUPTED = threading.Event()
+"""Set by Ctrl-C: Python loses a KeyboardInterrupt that is raised within a finalizer."""
+
 
 @bench.callback()
 def end_like_ctrl_c() -> None:
     """End on SIGTERM as on Ctrl-C: what was measured is kept."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and remember it; a handler of signals."""
+    INTERRUPTED.set()
+    raise KeyboardInterrupt
+
+
+def until_interrupted(draw: OnProgress) -> OnProgress:
+    """Return what draws progress, and raises the KeyboardInterrupt that was lost."""
+
+    def look(progress: Progress) -> None:
+        if INTERRUPTED.is_set():
+            raise KeyboardInterrupt
+        draw(progress)
+
+    return look
 
 
 def save_report(path: Path, report: Report) -> None:
@@ -66,7 +91,12 @@ def measure_and_show(ask: Ask, load: Load, metrics_url: str) -> Report:
 
     prepared = prepare(ask)
     with ProgressLine(load, Console(stderr=True)) as line:
-        report = run(prepared, load, on_progress=line.draw, metrics_url=metrics_url)
+        report = run(
+            prepared,
+            load,
+            on_progress=until_interrupted(line.draw),
+            metrics_url=metrics_url,
+        )
     show_report(report, Console())
     return report
 

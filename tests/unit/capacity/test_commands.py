@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from runtime.capacity import commands
 from runtime.capacity.commands import bench, end, save_report
 from runtime.capacity.findings import Seen, make_report
 from runtime.capacity.inputs import Questions
@@ -157,3 +159,17 @@ def test_the_token_of_the_environment_is_shown_unless_another_is_given(
     assert read_headers(["Authorization: y"]) == (("authorization", "y"),)
     monkeypatch.delenv("LEEBOARD_TOKEN")
     assert read_headers(None) == ()
+
+
+def test_an_interrupt_that_was_lost_is_raised_with_the_next_progress(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "INTERRUPTED", threading.Event())
+    drawn: list[Any] = []
+    draw = commands.until_interrupted(drawn.append)
+    draw(cast(Any, 1))
+    with pytest.raises(KeyboardInterrupt):
+        commands.interrupt(2, None)
+    with pytest.raises(KeyboardInterrupt):
+        draw(cast(Any, 2))
+    assert drawn == [1]
