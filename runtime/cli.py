@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from runtime import __version__
-from runtime.access.credentials import Shown, find_token
 from runtime.capacity.commands import bench
 from runtime.config_commands import config
-from runtime.credential_options import HERE, Ca, Cert, Key, TokenFile, Url
+from runtime.credential_options import HERE, Credentials, Url, with_credentials
 from runtime.errors import LeeboardError
 from runtime.model_commands import models
 from runtime.operator_commands import add_operator_commands
@@ -56,6 +55,7 @@ add_serve(app)
 
 
 @app.command()
+@with_credentials
 def infer(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     inputs: Annotated[
@@ -68,16 +68,13 @@ def infer(
         list[str] | None, typer.Option("--output", "-o", help="NAME=@FILE.npy to save one.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 60.0,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Ask a model once and print its outputs."""
     from runtime.client import ask, save_outputs, show_outputs
 
-    shown = Shown(find_token(token_file), ca, cert, key)
-    answer = ask(url, model, version, inputs, timeout, shown)
+    answer = ask(url, model, version, inputs, timeout, credentials.shown())
     show_outputs(answer)
     save_outputs(answer, output or [])
 

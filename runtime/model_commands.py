@@ -12,10 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from runtime.access.credentials import Shown as Credentials
-from runtime.access.credentials import find_token
-from runtime.capacity.endpoint import Call
-from runtime.credential_options import HERE, Ca, Cert, Key, TokenFile, Url
+from runtime.credential_options import HERE, Credentials, Json, Url, with_credentials
 from runtime.errors import ConfigError
 from runtime.listing import (
     Shown,
@@ -29,16 +26,8 @@ from runtime.messages import Message
 
 models = typer.Typer(help="Models of a running server.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Version = Annotated[str, typer.Option(help="One version; default: all.")]
-
-
-def caller(
-    token_file: Path | None, ca: Path | None, cert: Path | None, key: Path | None
-) -> Call:
-    """Return what makes calls as these options say."""
-    return calling(Credentials(find_token(token_file), ca, cert, key))
 
 
 def grid(*columns: str) -> Table:
@@ -50,16 +39,15 @@ def grid(*columns: str) -> Table:
 
 
 @models.command("list")
+@with_credentials
 def list_command(
     url: Url = HERE,
     as_json: Json = False,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Say which models a server has, in which state, and what is wrong with them."""
-    listed = list_models(url, call=caller(token_file, ca, cert, key))
+    listed = list_models(url, call=calling(credentials.shown()))
     if as_json:
         print(json.dumps([asdict(model) for model in listed], indent=1))
         return
@@ -70,18 +58,17 @@ def list_command(
 
 
 @models.command()
+@with_credentials
 def show(
     name: Name,
     version: Version = "",
     url: Url = HERE,
     as_json: Json = False,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Say how a model is served, and what its load found out step by step."""
-    found = show_model(url, name, version, call=caller(token_file, ca, cert, key))
+    found = show_model(url, name, version, call=calling(credentials.shown()))
     if as_json:
         print(json.dumps([as_values(shown) for shown in found], indent=1))
         return
@@ -90,6 +77,7 @@ def show(
 
 
 @models.command()
+@with_credentials
 def load(
     name: Name,
     version: Version = "",
@@ -98,33 +86,30 @@ def load(
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 600.0,
     url: Url = HERE,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Load a model, or load it again; ends when it serves."""
     try:
         text = config.read_text(encoding="utf-8") if config else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{config} cannot be read: {error}") from error
-    call = caller(token_file, ca, cert, key)
+    call = calling(credentials.shown())
     load_model(url, name, version, text, timeout, call=call)
     print(f"{name} is loaded")
 
 
 @models.command()
+@with_credentials
 def unload(
     name: Name,
     version: Version = "",
     url: Url = HERE,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Take a model out of service; requests that it has are finished."""
-    unload_model(url, name, version, call=caller(token_file, ca, cert, key))
+    unload_model(url, name, version, call=calling(credentials.shown()))
     print(f"{name} is unloaded")
 
 

@@ -11,15 +11,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runtime.credential_options import HERE, Ca, Cert, Key, TokenFile, Url
-from runtime.model_commands import caller
+from runtime.credential_options import HERE, Credentials, Json, Url, with_credentials
+from runtime.listing import calling, path_of
 
 Page = Annotated[
     str, typer.Option(help="The server's /metrics, if it is not found by itself.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+@with_credentials
 def top(
     url: Url = HERE,
     metrics: Page = "",
@@ -30,20 +30,17 @@ def top(
         bool, typer.Option("--once", help="Look for one interval only.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: JSON.")] = False,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Show what a server's models are doing, until Ctrl-C."""
-    from runtime.listing import path_of
     from runtime.operating import top as view
     from runtime.operating.looking import Looker, Metrics
 
     path_of(url)  # What is no address at all is told at once.
     if as_json and not once:
         raise typer.BadParameter("--json goes with --once")
-    looker = Looker(url, Metrics(url, metrics), caller(token_file, ca, cert, key))
+    looker = Looker(url, Metrics(url, metrics), calling(credentials.shown()))
     never = threading.Event()
 
     def pause() -> bool:
@@ -61,22 +58,21 @@ def top(
         raise typer.Exit(0 if seen.is_there else 1)
 
 
+@with_credentials
 def why(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     version: Annotated[str, typer.Option(help="One version; default: all.")] = "",
     url: Url = HERE,
     metrics: Page = "",
     as_json: Json = False,
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Say why a model is served as it is: since when, chosen by what, how it answers."""
     from runtime.operating.account import as_values, gather, sentences
     from runtime.operating.looking import Metrics
 
-    call = caller(token_file, ca, cert, key)
+    call = calling(credentials.shown())
     account = gather(url, model, version, Metrics(url, metrics), call)
     if as_json:
         print(json.dumps(as_values(account), indent=1))
@@ -85,22 +81,21 @@ def why(
         print(line)
 
 
+@with_credentials
 def support_bundle(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file to write.")
     ] = Path("leeboard-support.tar.gz"),
     url: Url = HERE,
     metrics: Page = "",
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Put what helps to find a fault into one file; no secrets are in it."""
     from runtime.operating.bundle import collect, write_bundle
     from runtime.operating.looking import Metrics
 
-    entries = collect(url, Metrics(url, metrics), caller(token_file, ca, cert, key))
+    entries = collect(url, Metrics(url, metrics), calling(credentials.shown()))
     write_bundle(output, entries)
     for entry in entries:
         print(f"{entry.name}: {entry.trouble or f'{len(entry.content):,} bytes'}")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.access.credentials import Shown, find_token
+from runtime.access.credentials import Shown
 from runtime.control_client import ControlClient, find_server
-from runtime.credential_options import Ca, Cert, Key, TokenFile
+from runtime.credential_options import Credentials, Json, with_credentials
 from runtime.messages import Message, message
 from runtime.printable import escaped
 
@@ -22,7 +22,6 @@ Server = Annotated[
     str,
     typer.Option(help="HOST:PORT or unix:PATH; else $LEEBOARD_SERVER, 127.0.0.1:8003."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def ask(target: str, shown: Shown, method: str) -> Message:
@@ -48,16 +47,15 @@ def words(texts: list[str]) -> str:
 
 
 @server.command()
+@with_credentials
 def info(
     server: Server = "",
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
     as_json: Json = False,
 ) -> None:
     """Say which version runs, since when, on which ports, and what is switched on."""
-    shown = Shown(find_token(token_file), ca, cert, key)
+    shown = credentials.shown()
     answer = values_of(ask(find_server(server), shown, "Info"))
     started = datetime.fromtimestamp(answer["started_at"], UTC).isoformat(" ", "seconds")
     if as_json:
@@ -73,16 +71,15 @@ def info(
 
 
 @server.command()
+@with_credentials
 def whoami(
     server: Server = "",
-    token_file: TokenFile = None,
-    ca: Ca = None,
-    cert: Cert = None,
-    key: Key = None,
+    *,
+    credentials: Credentials,
     as_json: Json = False,
 ) -> None:
     """Say who the server takes us for, and what that identity may do."""
-    shown = Shown(find_token(token_file), ca, cert, key)
+    shown = credentials.shown()
     answer = values_of(ask(find_server(server), shown, "WhoAmI"))
     if as_json:
         print(json.dumps(answer, indent=1))
