@@ -14,6 +14,7 @@ from runtime.testing.fake_backend import FakeBackend
 from runtime.testing.inline import InlineOptions, InlineServer
 from runtime.testing.running import RunningServer
 from runtime.testing.waiting import wait_until
+from tests.integration.secured import Keys, keys
 
 MakeInline = Callable[..., InlineServer]
 
@@ -63,6 +64,12 @@ def server(shared_server: RunningServer) -> Iterator[RunningServer]:
 def client(server: RunningServer) -> Iterator[triton.InferenceServerClient]:
     with triton.InferenceServerClient(server.grpc) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The keys of a module's servers with TLS."""
+    return keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import h2.events
 import h2.settings
 import tritonclient.grpc as triton
 
+from runtime.backends.base import Signature, TensorSpec
 from runtime.config import Transport
 from runtime.native.transport import Tls
 from runtime.testing.inline import InlineOptions
@@ -26,6 +27,14 @@ LARGE = [
     ("grpc.max_receive_message_length", 1 << 30),
     ("grpc.max_send_message_length", 1 << 30),
 ]
+
+WIDE = Signature(
+    "fake",
+    (TensorSpec("x", "FP32", (-1, 2_000_000)),),
+    (TensorSpec("y", "FP32", (-1, 2_000_000)),),
+    batchable=True,
+)
+"""Rows of eight megabytes, both ways: many records of TLS and windows of HTTP/2."""
 
 
 @dataclass(frozen=True)

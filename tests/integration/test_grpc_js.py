@@ -18,7 +18,7 @@ from runtime.testing.inline import InlineOptions
 from tests.integration.calls import rows
 from tests.integration.conftest import MakeInline
 from tests.integration.programs import needed
-from tests.integration.secured import Keys, keys
+from tests.integration.secured import Keys
 
 SCRIPT = Path(__file__).with_name("grpc_js")
 PROTO = Path(__file__).resolve().parents[2] / "protos" / "inference.proto"
@@ -38,11 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return keys(tmp_path_factory.mktemp("keys"))
 
 
 def ask(folder: Path, address: str, model: str, count: int, *more: str) -> dict[str, Any]:

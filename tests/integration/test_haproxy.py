@@ -10,26 +10,13 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from runtime.backends.base import Signature, TensorSpec
 from runtime.testing.fake_backend import FakeBackend
 from runtime.testing.inline import InlineOptions, InlineServer
 from runtime.testing.waiting import wait_until
 from tests.integration.calls import rows, tensors
 from tests.integration.conftest import MakeInline
 from tests.integration.programs import Haproxy, needed
-from tests.integration.secured import Keys, is_live, keys
-
-WIDE = Signature(
-    "fake",
-    (TensorSpec("x", "FP32", (-1, 2_000_000)),),
-    (TensorSpec("y", "FP32", (-1, 2_000_000)),),
-    batchable=True,
-)
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return keys(tmp_path_factory.mktemp("keys"))
+from tests.integration.secured import WIDE, Keys, is_live
 
 
 class Front:

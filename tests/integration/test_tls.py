@@ -13,26 +13,13 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from runtime.backends.base import Signature, TensorSpec
 from runtime.config import Address, Transport
 from runtime.testing.fake_backend import FakeBackend
 from runtime.testing.waiting import wait_until
 from tests.integration.authority import Authority
 from tests.integration.calls import rows, tensors
 from tests.integration.conftest import MakeInline
-from tests.integration.secured import Keys, handshake, is_live, keys, read_to_end
-
-WIDE = Signature(
-    "fake",
-    (TensorSpec("x", "FP32", (-1, 2_000_000)),),
-    (TensorSpec("y", "FP32", (-1, 2_000_000)),),
-    batchable=True,
-)
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return keys(tmp_path_factory.mktemp("keys"))
+from tests.integration.secured import WIDE, Keys, handshake, is_live, keys, read_to_end
 
 
 def test_tritonclient_and_grpcio_are_served(make_inline: MakeInline, ours: Keys) -> None:

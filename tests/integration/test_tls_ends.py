@@ -7,28 +7,14 @@ import ssl
 from contextlib import ExitStack, suppress
 
 import numpy as np
-import pytest
 
-from runtime.backends.base import Signature, TensorSpec
 from runtime.config import Transport
 from runtime.messages import ModelInferRequest
 from runtime.testing.fake_backend import FakeBackend
 from runtime.testing.waiting import wait_until
 from tests.integration.calls import rows, tensors
 from tests.integration.conftest import MakeInline
-from tests.integration.secured import Keys, RawClient, handshake, keys, read_to_end
-
-WIDE = Signature(
-    "fake",
-    (TensorSpec("x", "FP32", (-1, 2_000_000)),),
-    (TensorSpec("y", "FP32", (-1, 2_000_000)),),
-    batchable=True,
-)
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return keys(tmp_path_factory.mktemp("keys"))
+from tests.integration.secured import WIDE, Keys, RawClient, handshake, read_to_end
 
 
 def test_a_slow_handshake_is_closed(make_inline: MakeInline, ours: Keys) -> None:
