@@ -1,12 +1,11 @@
 """The token file: read, watched, and changed as a whole.
 
 A broken file never takes effect: the identities of the last good one stay, and one line in
-the log says so. The file is written tmp -> fsync -> rename with mode 0600.
+the log says so. The file is written as a whole, with mode 0600.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from runtime.access.identities import Identity
 from runtime.access.listed import parse, render
+from runtime.atomic import write_bytes
 from runtime.errors import ConfigError
 from runtime.printable import escaped
 
@@ -47,23 +47,9 @@ def read(path: Path) -> tuple[Identity, ...]:
 
 def write(path: Path, identities: Sequence[Identity]) -> None:
     """Replace a file, readable by its owner only; raises ConfigError."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        with open(os.open(scratch, flags, MODE), "w", encoding="utf-8") as file:
-            file.write(render(identities))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_bytes(path, render(identities).encode(), mode=MODE)
     except OSError as error:
-        if not isinstance(error, FileExistsError):
-            with contextlib.suppress(OSError):
-                scratch.unlink()
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 

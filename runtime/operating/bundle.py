@@ -14,13 +14,13 @@ import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from runtime import __version__
+from runtime.atomic import replacing
 from runtime.capacity.endpoint import Call
 from runtime.errors import ConfigError, LeeboardError, ServerError
 from runtime.listing import Shown, list_models, plain_call, show_model
@@ -181,20 +181,15 @@ def write_bundle(
 
     Raises ConfigError where that is impossible.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     secrets = secrets_of(environment)
     try:
-        fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                for entry in entries:
-                    add_file(archive, entry, scrubbed(entry.content, secrets))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        with (
+            replacing(path, mode=0o600) as file,
+            tarfile.open(fileobj=file, mode="w:gz") as archive,
+        ):
+            for entry in entries:
+                add_file(archive, entry, scrubbed(entry.content, secrets))
     except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from runtime.atomic import write_bytes
 from runtime.errors import ConfigError
 
 
@@ -14,14 +13,7 @@ def write_atomically(path: Path, text: str) -> None:
 
     Raises ConfigError, and leaves nothing behind, where that is impossible.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        write_bytes(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error

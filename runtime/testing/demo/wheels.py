@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.atomic import write_bytes
 from runtime.errors import LeeboardError
 from runtime.models.layout import WARMUP_FILE
 from runtime.testing.demo import words
@@ -129,14 +129,7 @@ def stamp(wheels: Sequence[Wheel] = WHEELS) -> bytes:
 def write(path: Path, content: bytes) -> None:
     """Write a file, and its folder, so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    write_bytes(path, content, mode=0o600)
 
 
 def obtain(folder: Path) -> Files:

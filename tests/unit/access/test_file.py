@@ -47,6 +47,14 @@ def test_a_file_is_private_whatever_the_umask_and_nothing_else_is_left(path: Pat
     assert loose_mode(path) == ""
 
 
+def test_what_a_crash_has_left_keeps_nobody_from_writing(path: Path) -> None:
+    left = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    left.touch()
+    write(path, [TWO])
+    assert read(path) == (TWO,)
+    assert set(os.listdir(path.parent)) == {left.name, path.name}
+
+
 def test_a_file_that_others_can_read_is_warned_of(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
