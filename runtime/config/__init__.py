@@ -1,7 +1,7 @@
 """What a person can choose, as frozen data. Only `app` and `cli` see a whole Config."""
 
 from runtime.config.addresses import parse_address, parse_cpus
-from runtime.config.checks import check, check_repository
+from runtime.config.checks import check, check_repository, check_tls
 from runtime.config.sections import (
     COMPRESSIONS,
     LOG_FORMATS,
@@ -52,6 +52,7 @@ __all__ = [
     "Workers",
     "check",
     "check_repository",
+    "check_tls",
     "parse_address",
     "parse_cpus",
 ]

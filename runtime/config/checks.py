@@ -16,6 +16,7 @@ from runtime.config.sections import (
     TRACE_PROTOCOLS,
     Config,
     Repository,
+    Tls,
 )
 from runtime.errors import ConfigError
 
@@ -74,12 +75,17 @@ def check_transport(config: Config) -> None:
             f"--compress-replies {transport.compress_replies!r} is not known; choose one "
             f"of {', '.join(COMPRESSIONS)}"
         )
+    check_tls(tls)
+    for text in config.listen.also:
+        parse_address(text, tls.certificate is not None)
+
+
+def check_tls(tls: Tls) -> None:
+    """Raise ConfigError for a certificate, a key or authorities without the others."""
     if (tls.certificate is None) != (tls.key is None):
         raise ConfigError("--tls-certificate and --tls-key go together")
     if tls.client_ca is not None and tls.certificate is None:
         raise ConfigError("--tls-client-ca needs --tls-certificate and --tls-key")
-    for text in config.listen.also:
-        parse_address(text, tls.certificate is not None)
 
 
 def check_choices(config: Config) -> None:

@@ -1,8 +1,11 @@
-"""The certificates of the gRPC ports: read, watched, replaced while connections live on.
+"""The server's certificates: read, watched, replaced while connections live on.
 
-Promises: what is handed on was read whole and checked; files that cannot be used change
-nothing but the log. A change of the files is seen by their fingerprints (what a stat says,
-through symbolic links), so that renewing tools need not tell.
+`Files` are what both doors read: the gRPC ports through `Certificates`, the control port
+with each handshake (`control_port`).
+
+Promises of `Certificates`: what is handed on was read whole and checked; files that cannot
+be used change nothing but the log. A change of the files is seen by their fingerprints
+(what a stat says, through symbolic links), so that renewing tools need not tell.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,12 +31,21 @@ Fingerprint = tuple[tuple[int, int, int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in the three files."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
     """The three PEM files; without authorities every client is let in."""
 
     certificate: Path
     key: Path
-    client_ca: Path | None
+    client_ca: Path | None = None
 
     @property
     def paths(self) -> list[Path]:
@@ -41,9 +53,19 @@ class Files:
         named = (self.certificate, self.key, self.client_ca)
         return [path for path in named if path is not None]
 
+    def read(self) -> Contents:
+        """Return what is in them; raises ConfigError, which names the file."""
+        try:
+            certificate, key = self.certificate.read_bytes(), self.key.read_bytes()
+            authorities = self.client_ca.read_bytes() if self.client_ca else None
+        except OSError as error:
+            raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
+        return Contents(certificate, key, authorities)
+
 
 def files_of(options: config.Tls) -> Files | None:
-    """Return the files that options name, or None without TLS."""
+    """Return the files that options name, None without TLS; raises ConfigError for half."""
+    config.check_tls(options)
     if options.certificate is None or options.key is None:
         return None
     return Files(options.certificate, options.key, options.client_ca)
@@ -64,13 +86,11 @@ def fingerprint(files: Files) -> Fingerprint:
 
 def read(files: Files) -> Tls:
     """Return the certificates in the files; raises ConfigError, which names them."""
+    found = files.read()
+    # An empty file of authorities must not open the door: it holds no certificate.
+    authorities = b"" if found.client_ca is None else found.client_ca or b" "
     try:
-        texts = [path.read_bytes() for path in files.paths]
-    except OSError as error:
-        raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
-    try:
-        # An empty file of authorities must not open the door: it holds no certificate.
-        return Tls(texts[0], texts[1], (texts[2] or b" ") if files.client_ca else b"")
+        return Tls(found.certificate, found.key, authorities)
     except ServerError as error:
         names = ", ".join(map(str, files.paths))
         raise ConfigError(f"{error} (from {names})") from error

@@ -12,18 +12,16 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from runtime.access.decisions import AccessTable, Credentials, Refused
-from runtime.errors import ConfigError
 from runtime.messages import Message
 from runtime.printable import escaped
 from runtime.server import unix_socket
+from runtime.server.certificates import Files
 from runtime.server.control_services import (
     Caller,
     Method,
@@ -50,30 +48,8 @@ MOST_SAID = 10
 MOST_OPEN_STREAMS = 16
 """Of methods that are open to everybody: strangers must not take all places."""
 
-Contents = tuple[bytes, bytes, bytes | None]
-"""A key, a certificate chain, and the authority of clients if they need one."""
-
 TableOf = Callable[[], AccessTable | None]
 """Returns the identities as they are now; None where nobody is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Certificates:
-    """PEM files of the server's certificate and key, and of its clients' authority."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-
-    def read(self) -> Contents:
-        """Return their contents, the key first; raises ConfigError."""
-        try:
-            authority = self.client_ca.read_bytes() if self.client_ca else None
-            return self.key.read_bytes(), self.certificate.read_bytes(), authority
-        except OSError as error:
-            raise ConfigError(
-                f"{error.filename} cannot be read: {error.strerror}"
-            ) from error
 
 
 class Refusals:
@@ -220,7 +196,7 @@ class ControlServer:
         host: str,
         port: int,
         guard: Guard,
-        certificates: Certificates | None = None,
+        certificates: Files | None = None,
     ) -> None:
         self._host = f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host
         self._wanted_port = port

@@ -12,7 +12,8 @@ import grpc.aio
 from runtime.access.decisions import Refused
 from runtime.errors import ConfigError, ServerError
 from runtime.printable import escaped
-from runtime.server.control import Certificates, Contents, Guard, credentials_of
+from runtime.server.certificates import Contents, Files
+from runtime.server.control import Guard, credentials_of
 from runtime.server.control_services import Caller
 from runtime.server.model_changes import OK
 
@@ -36,7 +37,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 def make_server(
-    address: str, guard: Guard, certificates: Certificates | None
+    address: str, guard: Guard, certificates: Files | None
 ) -> tuple[grpc.aio.Server, int]:
     """Return a server that is bound and not started, and its port; raises ServerError."""
     server = grpc.aio.server(maximum_concurrent_rpcs=MOST_CALLS, options=OPTIONS)
@@ -110,7 +111,7 @@ class Router(grpc.GenericRpcHandler):
         return self._guard.admit(path, shown, context.peer())
 
 
-def follow(certificates: Certificates) -> grpc.ServerCredentials:
+def follow(certificates: Files) -> grpc.ServerCredentials:
     """Return credentials that follow the files: each handshake takes what is there now."""
     seen = certificates.read()
 
@@ -135,5 +136,5 @@ def follow(certificates: Certificates) -> grpc.ServerCredentials:
 
 def configuration(contents: Contents) -> grpc.ServerCertificateConfiguration:
     """Return files' contents as grpcio takes them."""
-    key, chain, authority = contents
-    return grpc.ssl_server_certificate_configuration([(key, chain)], authority)
+    pair = (contents.key, contents.certificate)
+    return grpc.ssl_server_certificate_configuration([pair], contents.client_ca)

@@ -18,7 +18,6 @@ from runtime.access.decisions import AccessTable
 from runtime.access.exposure import Exposure
 from runtime.addresses import is_local
 from runtime.config import NO_PORT, Config, parse_address
-from runtime.errors import ConfigError
 from runtime.metrics import certificate_family, control_family, identity_families
 from runtime.metrics.exposition import Family, Scrape
 from runtime.models.manager import ModelManager
@@ -26,9 +25,9 @@ from runtime.models.settings import ModelSettings
 from runtime.native.access import identity_counts
 from runtime.native.server import Server as Plane
 from runtime.observe.observer import Observer
-from runtime.server import certificates as plane_certificates
 from runtime.server.access_guard import AccessGuard
-from runtime.server.control import Certificates, ControlServer, Guard
+from runtime.server.certificates import Certificates, files_of
+from runtime.server.control import ControlServer, Guard
 from runtime.server.control_services import Service
 from runtime.server.health_service import HealthService
 from runtime.server.model_changes import ModelChanges
@@ -88,7 +87,7 @@ class Running(Protocol):
     plane: Plane
     manager: ModelManager
     observer: Observer
-    certificates: plane_certificates.Certificates | None
+    certificates: Certificates | None
     access: AccessGuard
     changes: ModelChanges
     control: ControlServer | None
@@ -145,7 +144,7 @@ def make_control(app: Running, more: Sequence[Service] = ()) -> ControlServer:
         config.control.host,
         config.control.port,
         Guard(services, table, app.changes.roots),
-        certificates_of(config),
+        files_of(config.tls),
     )
 
 
@@ -172,7 +171,7 @@ def scrape_of(app: Running) -> Scrape:
     return Scrape(numbers.families, registry)
 
 
-def renew(certificates: plane_certificates.Certificates, plane: Plane) -> str:
+def renew(certificates: Certificates, plane: Plane) -> str:
     """Load certificates again; they say themselves what has come of it."""
     certificates.reload(plane.set_tls)
     return ""
@@ -197,13 +196,3 @@ def reloads_of(app: Running) -> Iterator[tuple[str, Callable[[Config], str]]]:
     yield "tokens", lambda _: app.access.reload()
     if certificates is not None:
         yield "certificates", lambda _: renew(certificates, app.plane)
-
-
-def certificates_of(config: Config) -> Certificates | None:
-    """Return the server's certificate files; raises ConfigError for half of them."""
-    tls = config.tls
-    if tls.certificate is None and tls.key is None and tls.client_ca is None:
-        return None
-    if tls.certificate is None or tls.key is None:
-        raise ConfigError("TLS needs both --tls-certificate and --tls-key")
-    return Certificates(tls.certificate, tls.key, tls.client_ca)

@@ -38,6 +38,20 @@ def test_without_a_certificate_there_is_no_tls() -> None:
     assert files_of(config.Tls()) is None
     paths = config.Tls(Path("a"), Path("b"), Path("c"))
     assert files_of(paths) == Files(Path("a"), Path("b"), Path("c"))
+    assert files_of(config.Tls(Path("c"), Path("k"))) == Files(Path("c"), Path("k"))
+
+
+@pytest.mark.parametrize(
+    ("half", "words"),
+    [
+        (config.Tls(Path("c")), "--tls-certificate and --tls-key go together"),
+        (config.Tls(key=Path("k")), "--tls-certificate and --tls-key go together"),
+        (config.Tls(client_ca=Path("a")), "needs --tls-certificate and --tls-key"),
+    ],
+)
+def test_half_of_a_certificate_is_refused(half: config.Tls, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        files_of(half)
 
 
 def test_the_end_of_the_certificate_is_known(files: Files) -> None:
@@ -66,6 +80,11 @@ def test_a_file_that_cannot_be_used_is_named(
     getattr(files, part).write_bytes(content)
     with pytest.raises(ConfigError, match=f"{words}.*{getattr(files, part)}"):
         read(files)
+
+
+def test_a_key_is_not_shown(files: Files) -> None:
+    assert "PRIVATE" not in repr(files.read())
+    assert b"PRIVATE" in files.read().key
 
 
 def test_unchanged_files_are_left_alone(files: Files) -> None:

@@ -18,9 +18,9 @@ from runtime.access.roles import NOBODY, Role
 from runtime.access.tokens import digest_of
 from runtime.errors import ConfigError, ModelError, ServerError
 from runtime.messages import Message, message
+from runtime.server.certificates import Files
 from runtime.server.control import (
     MOST_OPEN_STREAMS,
-    Certificates,
     ControlServer,
     Guard,
     Refusals,
@@ -280,6 +280,8 @@ def test_a_live_control_socket_is_kept_and_a_dead_ones_file_replaced(
 
 
 def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    missing = Certificates(tmp_path / "cert.pem", tmp_path / "key.pem")
-    with pytest.raises(ConfigError, match=r"key\.pem cannot be read: No such file"):
-        missing.read()
+    missing = Files(tmp_path / "cert.pem", tmp_path / "key.pem")
+    missing.certificate.touch()
+    server = ControlServer("127.0.0.1", 0, guard(InfoRequest()), missing)
+    with pytest.raises(ConfigError, match=r"cannot read .*key\.pem: No such file"):
+        asyncio.run(asyncio.wait_for(server.open(), 60))

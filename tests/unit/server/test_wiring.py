@@ -22,8 +22,7 @@ from runtime.native.access import (
 )
 from runtime.native.server import Server
 from runtime.server.access_guard import AccessGuard, native_table
-from runtime.server.control import Certificates
-from runtime.server.wiring import certificates_of, exposed, features_of, roots_of
+from runtime.server.wiring import exposed, features_of, roots_of
 from runtime.testing.inline import InlineOptions
 
 HERE = Path("models")
@@ -66,14 +65,6 @@ def test_features_are_what_is_switched_on() -> None:
         "tls", "client-certificates", "tokens", "insecure", "repository-rpc",
         "model-control-explicit",
     ]  # fmt: skip
-
-
-def test_half_of_a_certificate_is_refused() -> None:
-    assert certificates_of(Config(HERE)) is None
-    assert certificates_of(Config(HERE, tls=BOTH)) == Certificates(Path("c"), Path("k"))
-    for half in (Tls(Path("c")), Tls(key=Path("k")), Tls(client_ca=Path("a"))):
-        with pytest.raises(ConfigError, match="both --tls-certificate and --tls-key"):
-            certificates_of(Config(HERE, tls=half))
 
 
 def test_the_places_of_a_repository_are_its_folders(
