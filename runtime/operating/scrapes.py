@@ -14,7 +14,7 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 ESCAPED = re.compile(r"\\(.)")
 
 OK = "ok"
-LATENCY, BATCH_ROWS = "request_seconds_bucket", "batch_rows_bucket"
+LATENCY = "request_seconds_bucket"
 
 Key = tuple[str, str]
 """A model's name and a version's number."""
