@@ -26,11 +26,13 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """Write a new content for a file, which takes its place when the block ends.
 
-    An error in the block, or after it, leaves the file as it was and nothing beside it.
-    The file that is given must be left open. `mode` is narrowed by the process's umask;
-    0o600 is for secrets. With `exclusive` no file is ever replaced: FileExistsError is
-    raised where one is there by the end. That needs a file system with hard links. Raises
-    OSError where the file cannot be written.
+    The file that is given must be left open. An error in the block leaves the file as it
+    was and nothing beside it; so does an OSError afterwards, but for a folder that the disk
+    does not take: then the new file is in place, and a crash may undo that.
+
+    `mode` is narrowed by the process's umask; 0o600 is for secrets. With `exclusive` no
+    file is ever replaced: FileExistsError is raised where one is there by the end. That
+    needs a file system with hard links.
     """
     scratch = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     descriptor = os.open(scratch, FLAGS, mode)

@@ -127,6 +127,8 @@ def test_a_folder_that_is_not_on_the_disk_is_told(
     failing(monkeypatch, errno.EIO, stat.S_ISDIR)
     with pytest.raises(OSError, match="Input/output error"):
         write_bytes(path, NEW)
+    assert path.read_bytes() == NEW
+    assert os.listdir(path.parent) == ["file"]
 
 
 @pytest.mark.parametrize(
