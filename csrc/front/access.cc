@@ -155,21 +155,14 @@ Status Access::TakeToken(Nanos now, CallAccess* access) {
     access->is_pending = true;
     return {};
   }
-  constexpr double kSecond = 1e9;
-  const double most = std::max(quota.burst, 1.0);
-  IdentityUse& use = *access->identity->use;
-  const double since = static_cast<double>(now - use.filled_at) / kSecond;
-  use.tokens = use.filled_at < 0
-                   ? most
-                   : std::min(most, use.tokens + since * quota.requests_per_s);
-  use.filled_at = now;
-  if (use.tokens >= 1) {
-    use.tokens -= 1;
+  const TokenRate rate{quota.requests_per_s, std::max(quota.burst, 1.0)};
+  TokenBucket& bucket = access->identity->use->bucket;
+  if (bucket.Take(rate, now)) {
     access->is_pending = true;
     return {};
   }
   Refused(*access, Refusal::kRate).Add();
-  const double wait_ms = std::ceil((1 - use.tokens) / quota.requests_per_s * 1000);
+  const double wait_ms = std::ceil(bucket.SecondsToNext(rate) * 1000);
   return Status::ResourceExhausted(
       Called(*access->identity) + " is over its quota of " +
       Number(quota.requests_per_s) + " requests/s; retry-after-ms: " +

@@ -22,8 +22,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/histogram.h"
+#include "base/token_bucket.h"
 
 namespace leeboard::front {
 
@@ -69,10 +69,8 @@ inline constexpr std::size_t kRefusals = 5;
 struct IdentityUse {
   Counter allowed;
   std::array<Counter, kRefusals> refused;
-  Counter open;  // Gauge: calls that count for Quota::concurrent.
-  // The I/O thread's token bucket.
-  double tokens = 0;
-  Nanos filled_at = -1;  // Never yet.
+  Counter open;        // Gauge: calls that count for Quota::concurrent.
+  TokenBucket bucket;  // The I/O thread's.
 };
 
 struct ModelPattern {

@@ -43,7 +43,8 @@ std::vector<TraceRecord> Tracer::Take() {
 
 void Tracer::Set(const TraceOptions& options) {
   if (options.most_per_s != options_.most_per_s || !on_) {
-    rate_ = TokenRate(options.most_per_s);
+    rate_ = SecondsWorth(options.most_per_s);
+    sample_bucket_ = TokenBucket();
   }
   options_ = options;
   on_ = options.on;
@@ -77,7 +78,8 @@ void Tracer::Sample(std::string_view traceparent, Nanos now, Trace* trace) {
   if (!(by_caller ? caller.sampled : in_share)) {
     return;
   }
-  if (!rate_.Take(now, by_caller ? 0 : kKeptForCallers)) {
+  const double kept = by_caller ? 0 : kKeptForCallers * (rate_.burst - 1);
+  if (!sample_bucket_.Take(rate_, now, kept)) {
     counters_.over_rate.Add();
     return;
   }
@@ -96,7 +98,7 @@ void Tracer::End(const Trace& trace, const TraceEnd& end, Nanos now) {
   bool is_said = false;
   if (is_slow) {
     counters_.slow.Add();
-    is_said = slow_rate_.Take(now);
+    is_said = slow_bucket_.Take(kSlowRate, now);
     counters_.slow_unsaid.Add(is_said ? 0 : 1);
   }
   if (!trace.sampled && !is_said) {

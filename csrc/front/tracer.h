@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/histogram.h"
-#include "front/token_rate.h"
+#include "base/token_bucket.h"
 #include "front/trace_record.h"
 #include "front/trace_ring.h"
 
@@ -41,7 +41,7 @@ struct TraceCounters {
 
 class Tracer {
  public:
-  static constexpr double kSlowPerS = 10.0;  // Records of slow requests.
+  static constexpr TokenRate kSlowRate = SecondsWorth(10);  // Records of slow requests.
 
   // Makes room for records. To be called before Set turns anything on; idempotent.
   void Prepare();
@@ -76,8 +76,9 @@ class Tracer {
   TraceOptions options_;
   std::uint64_t threshold_ = 0;  // A trace is sampled when its low half is below.
   bool takes_all_ = false;
-  TokenRate rate_{0};
-  TokenRate slow_rate_{kSlowPerS};
+  TokenRate rate_;
+  TokenBucket sample_bucket_;
+  TokenBucket slow_bucket_;
   std::uint64_t random_ = 0;
   TraceCounters counters_;
   std::unique_ptr<TraceRing> ring_;

@@ -20,8 +20,7 @@ Session::Session(Connection* owner, Shared* shared)
       shared_(shared),
       pool_(shared->pool.get()),
       queue_(pool_),
-      nghttp2_(NewServerSession(this, shared->limits)),
-      resets_(shared->limits.idle_reset_burst, shared->limits.idle_resets_per_s) {}
+      nghttp2_(NewServerSession(this, shared->limits)) {}
 
 Session::~Session() {
   closing_ = true;
@@ -161,7 +160,10 @@ void Session::CountStarted() {
 }
 
 void Session::CountUselessStream() {
-  if (!resets_.Take(now_)) {
+  const Limits& limits = shared_->limits;
+  const TokenRate rate{static_cast<double>(limits.idle_resets_per_s),
+                       static_cast<double>(limits.idle_reset_burst)};
+  if (!useless_bucket_.Take(rate, now_)) {
     CloseAbused();
   }
 }

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/token_bucket.h"
 #include "http2/answer.h"
 #include "http2/connection.h"
 #include "http2/nghttp2_api.h"
-#include "http2/reset_bucket.h"
 #include "http2/send_queue.h"
 #include "http2/stream.h"
 
@@ -130,7 +130,7 @@ class Session {
   std::uint32_t open_calls_ = 0;
   std::uint32_t early_answers_ = 0;  // Streams to reset once their answer is sent.
   std::uint64_t admitted_ = 0;
-  ResetBucket resets_;
+  TokenBucket useless_bucket_;
   std::uint64_t inflated_ = 0;
   int drain_steps_ = 0;
   Nanos swept_since_ = 0;

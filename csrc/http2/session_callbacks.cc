@@ -127,7 +127,8 @@ nghttp2_option* NewOption() {
     return nullptr;
   }
 #if defined(LEEBOARD_HAVE_NGHTTP2_RESET_RATE_LIMIT)
-  // Ours counts only the streams that did no work (reset_bucket.h).
+  // It counts every reset, and so would close the connections of innocent clients whose
+  // deadlines expire. CountUselessStream counts only the streams that did no work.
   constexpr std::uint64_t kNoLimit = 1'000'000'000'000;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);
 #endif
