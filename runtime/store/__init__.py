@@ -1,0 +1,1 @@
+"""What must survive: an embedded database, blobs by their content, and the audit log."""

@@ -1,0 +1,1 @@
+"""What changes the tables of older stores into those of this program; run by Alembic."""

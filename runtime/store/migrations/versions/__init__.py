@@ -1,0 +1,1 @@
+"""One file for each revision; `runtime.store.revisions` lists them in order."""
