@@ -1,0 +1,3 @@
+from mlflow import artifacts as artifacts
+from mlflow import exceptions as exceptions
+from mlflow import tracking as tracking

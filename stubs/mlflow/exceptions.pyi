@@ -1,0 +1,3 @@
+class MlflowException(Exception):
+    error_code: str
+    message: str
