@@ -28,6 +28,9 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "BYTES": np.dtype(object),
 }
 
+FLOATS = frozenset({"FP16", "FP32", "FP64", "BF16"})
+"""Datatypes that have a NaN and infinities."""
+
 
 def bf16_from_float(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint16]:
     """Return the BF16 bits nearest to finite values; ties go to the even one."""
@@ -39,3 +42,11 @@ def bf16_from_float(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uin
 def float_from_bf16(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
     """Return the values that BF16 bits stand for, exactly."""
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+def all_finite(values: npt.NDArray[Any], datatype: str) -> bool:
+    """Tell whether there is no NaN and no infinity; others than floats have none."""
+    if datatype not in FLOATS:
+        return True
+    numbers = float_from_bf16(values) if datatype == "BF16" else values
+    return bool(np.isfinite(numbers).all())

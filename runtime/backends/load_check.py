@@ -246,3 +246,23 @@ def time_sizes(backend: Backend, max_rows: int, warmup: Warmup | None) -> dict[i
     if max_rows not in times and us * max_rows / rows <= LARGEST_US:
         run(max_rows)
     return times
+
+
+def refuse_other_kind(signature: Signature, decoupled: bool) -> None:
+    """Raise ModelError unless the model gives as many responses as was asked for."""
+    if decoupled and not signature.decoupled:
+        raise ModelError(
+            f"decoupled: a {signature.platform} model gives each request one response, and "
+            "only a Python class gives more; remove decoupled"
+        )
+    if signature.decoupled and not decoupled:
+        raise ModelError(
+            "the model gives a request any number of responses; write decoupled: true"
+        )
+
+
+def same_bits(before: Array, after: Array) -> bool:
+    """Tell whether an array still holds what it held, NaN included."""
+    if before.dtype == object:
+        return bool(np.array_equal(before, after))
+    return before.tobytes() == after.tobytes()

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runtime.backends.base import Signature, TensorSpec
 from runtime.backends.declared import Declared, Fill, Sample, SampleTensor
 
 
@@ -22,6 +23,8 @@ class LoadPlan:
     joined is refused, else it serves without batching. The first worker of a version is
     `thorough`; those that follow only show that they can, with the same file: its `digest`
     must then be the one given. A `decoupled` model gives a request any number of responses.
+    What takes the place of another version must be able to: of one that is served as
+    `successor_of`. With `any_signature` it is only said what differs.
     """
 
     path: Path
@@ -42,6 +45,8 @@ class LoadPlan:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     decoupled: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    successor_of: Signature | None = None
+    any_signature: bool = False
 
 
 def as_message(plan: LoadPlan) -> dict[str, Any]:
@@ -61,6 +66,7 @@ def as_message(plan: LoadPlan) -> dict[str, Any]:
 def from_message(message: Mapping[str, Any]) -> LoadPlan:
     """Return the plan that `as_message` wrote."""
     values = dict(message)
+    old = values["successor_of"]
     for name in ("cache_dir", "warmup", "golden"):
         values[name] = Path(values[name]) if values[name] else None
     return LoadPlan(
@@ -70,7 +76,29 @@ def from_message(message: Mapping[str, Any]) -> LoadPlan:
             "inputs": tuple(map(declared_from, values["inputs"])),
             "outputs": tuple(map(declared_from, values["outputs"])),
             "samples": tuple(map(sample_from, values["samples"])),
+            "successor_of": None if old is None else signature_from(old),
         }
+    )
+
+
+def signature_from(message: Mapping[str, Any]) -> Signature:
+    """Return the signature whose `dataclasses.asdict` came through JSON."""
+
+    def specs(items: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+        return tuple(
+            TensorSpec(
+                item["name"], item["datatype"], tuple(item["shape"]), item["optional"]
+            )
+            for item in items
+        )
+
+    return Signature(
+        message["platform"],
+        specs(message["inputs"]),
+        specs(message["outputs"]),
+        message["batchable"],
+        message["max_rows"],
+        message["decoupled"],
     )
 
 

@@ -25,8 +25,9 @@ class LoadReport:
     `max_rows` is the largest batch that was asked for and that the file takes.
     `best_rows` is the batch size that the model runs best, 0 when it was not measured.
     `times_us` are microseconds of CPU of a batch by its rows. `memory_bytes` is what the
-    worker's own memory grew by, weights and largest batch included; `digest` is the
-    SHA-256 of the model file in hexadecimal digits.
+    worker's own memory grew by, weights and largest batch included; `peak_bytes` is the
+    most that it had grown by while the model was loaded. `digest` is the SHA-256 of the
+    model file in hexadecimal digits.
     """
 
     batchable: bool
@@ -40,15 +41,19 @@ class LoadReport:
     memory_bytes: int = 0
     times_us: tuple[tuple[int, float], ...] = ()
     steps: tuple[Step, ...] = ()
+    peak_bytes: int = 0
 
 
 def report_from(message: Mapping[str, Any]) -> LoadReport:
-    """Return the report whose `dataclasses.asdict` came through JSON."""
+    """Return the report whose `dataclasses.asdict` came through JSON.
+
+    What it does not say, as one of an older version, is as if nothing had been found.
+    """
     return LoadReport(
         **dict(message)
         | {
-            "notes": tuple(message["notes"]),
-            "times_us": tuple((rows, us) for rows, us in message["times_us"]),
-            "steps": tuple(Step(**step) for step in message["steps"]),
+            "notes": tuple(message.get("notes", ())),
+            "times_us": tuple((rows, us) for rows, us in message.get("times_us", ())),
+            "steps": tuple(Step(**step) for step in message.get("steps", ())),
         }
     )

@@ -7,6 +7,7 @@ Its tensors have no types, so they must be declared.
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,6 +66,10 @@ def open_script(path: Path, options: LoadOptions, precision: Precision) -> Opene
     return Opened(signature, in_order(fill, outputs))
 
 
+QUIET = threading.Lock()
+"""Filters of warnings are the whole process's: two loads at once would mix them up."""
+
+
 def load_script(path: Path, archive: Archive) -> torch.jit.ScriptModule:
     """Load a script from the members that were read and checked."""
     import torch
@@ -73,7 +78,7 @@ def load_script(path: Path, archive: Archive) -> torch.jit.ScriptModule:
         refuse_reaching_out(archive, name)
     members = ((name, archive.read(name)) for name in archive.members)
     try:
-        with warnings.catch_warnings():
+        with QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Said once, in our words.
             jit: Any = torch.jit
             opened: Any = jit.load(build_archive(archive.root, members), "cpu")

@@ -7,8 +7,15 @@ A ``.fault`` file is served like any model. It is JSON::
 The model answers y = x for rows of `width` FP32 values. A row whose first value stands in
 `deeds` makes it do that deed when its batch runs: `crash` (SIGSEGV), `abort`, `kill`,
 `exit`, `hang` (holding the GIL), `raise`, `out_of_memory` (raises MemoryError),
-`fill_memory` (until something stops it), `leak` (16 MiB a batch), `wrong_shape`,
-`write_input` (into read-only memory), `scribble` (over the page shared with the front).
+`fill_memory` (until something stops it), `leak` (16 MiB a batch), `wrong_shape` (a column
+less), `not_a_number`, `write_input` (into read-only memory), `scribble` (over the page
+shared with the front).
+
+A version that should never have been published::
+
+    {"load": "hang"}              does a deed while it is loaded
+    {"always": "not_a_number"}    does it for every row
+    {"free_answer": true}         declares y with free dims, so that it may have any shape
 
 Served with ``decoupled: true`` it gives a request many responses, y = x, y = x + 1, ...::
 
@@ -25,7 +32,7 @@ import json
 import mmap
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,6 +52,8 @@ from runtime.errors import ModelError
 from runtime.workers.faults import ACTIONS
 
 LEAK_BYTES = 16 << 20
+TO_ANSWERS = ("wrong_shape", "not_a_number", "write_input")
+"""Deeds that need a batch."""
 
 
 def scribble() -> None:
@@ -96,6 +105,9 @@ class FaultModel:
             self._delay_s = float(about.get("delay_s", 0.0))
             self._stream = Stream(**about.get("responses", {}))
             self._decoupled = options.decoupled
+            self._on_load = str(about.get("load", ""))
+            self._always = str(about.get("always", ""))
+            self._is_free = bool(about.get("free_answer", False))
             self._deeds = {float(k): str(v) for k, v in about.get("deeds", {}).items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no fault model: {error}") from error
@@ -107,13 +119,17 @@ class FaultModel:
             "leak": lambda: self._held.append(touched_memory(LEAK_BYTES)),
             "scribble": scribble,
         }
-        unknown = set(self._deeds.values()) - {*self._does, "wrong_shape", "write_input"}
+        wanted = {*self._deeds.values(), self._always, self._on_load} - {""}
+        unknown = wanted - {*self._does, *TO_ANSWERS}
         if unknown:
             raise ModelError(f"{path}: nobody knows how to {min(unknown)}")
+        if self._on_load in self._does:
+            self._does[self._on_load]()
 
     def signature(self) -> Signature:
         """Return y = x, in rows."""
         x, y = (TensorSpec(name, "FP32", (FREE, self._width)) for name in "xy")
+        y = replace(y, shape=(FREE, FREE)) if self._is_free else y
         return Signature("fault", (x,), (y,), batchable=True, decoupled=self._decoupled)
 
     def run(self, inputs: Inputs, outputs: Outputs) -> None:
@@ -148,12 +164,14 @@ class FaultModel:
 
     def _do_deeds(self, x: Array, answer: Array) -> Array:
         for first in x[:, 0].tolist():
-            answer = self._do(self._deeds.get(first, ""), x, answer)
+            answer = self._do(self._deeds.get(first, self._always), x, answer)
         return answer
 
     def _do(self, deed: str, x: Array, answer: Array) -> Array:
         if deed == "wrong_shape":
             return answer[:, : self._width - 1]
+        if deed == "not_a_number":
+            return np.full_like(answer, np.nan)
         if deed == "write_input":
             ctypes.memset(x.ctypes.data, 0, x.nbytes)
         elif deed:

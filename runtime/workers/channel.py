@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 from typing import Any
 
@@ -49,3 +50,19 @@ def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:
         return None
     message: Message = json.loads(payload)
     return message, fds
+
+
+def is_readable(fd: int) -> bool:
+    """Tell, without waiting, whether a channel has a message or has hung up."""
+    return fd >= 0 and bool(_seen(fd, select.POLLIN))
+
+
+def is_hung_up(fd: int) -> bool:
+    """Tell whether the other side is gone, whatever it has left to be read."""
+    return fd < 0 or bool(_seen(fd, select.POLLRDHUP))
+
+
+def _seen(fd: int, events: int) -> list[tuple[int, int]]:
+    looker = select.poll()
+    looker.register(fd, events)
+    return looker.poll(0)

@@ -1,21 +1,19 @@
 """The gate: what a model must show, step by step, before its worker serves.
 
-file, open, signature, inputs, run, batch, parity, golden, sizes. A step that fails names
-itself, the tensor and the remedy; what the steps found is the load report. The first worker
-of a version goes through all of it, those that follow through what may differ for them.
+file, open, signature, inputs, run, batch, parity, golden, sizes; of a version that takes
+another's place also successor and recorded. A step that fails names itself, the tensor and
+the remedy; what the steps found is the load report. The first worker of a version goes
+through all of it, those that follow through what may differ for them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from runtime.backends import backend_for
 from runtime.backends.adapt import adapt, as_model_specs
@@ -27,7 +25,9 @@ from runtime.backends.load_check import (
     SEED,
     prove_batch,
     refuse_not_finite,
+    refuse_other_kind,
     run_whole,
+    same_bits,
     time_one,
     time_sizes,
     unguessable,
@@ -38,7 +38,9 @@ from runtime.backends.report import LoadReport, Step
 from runtime.backends.sample import Warmup, make_inputs, read_warmup
 from runtime.backends.warming import read_golden, sample_inputs
 from runtime.errors import ConfigError, InputError, ModelError
-from runtime.workers.limits import resident_bytes
+from runtime.workers.limits import MemoryGrowth
+from runtime.workers.recorded import Shape
+from runtime.workers.successor import Replay, compare_signatures, usable, warm_rows
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +53,24 @@ Listener = Callable[[str], None]
 
 @dataclass
 class Gate:
-    """Leads one model through its steps; `open` returns it ready to serve."""
+    """Leads one model through its steps; `open` returns it ready to serve.
+
+    `recorded` are requests to the version whose place the model takes.
+    """
 
     plan: LoadPlan
     on_step: Listener = lambda _: None
+    recorded: Sequence[Shape] = ()
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def open(self) -> tuple[Backend, LoadReport]:
         """Load the model and prove it; an error's text begins with the step that failed."""
-        memory = resident_bytes(os.getpid())
+        memory = MemoryGrowth()
         digest, size = self._identify()
         backend = self._open()
         backend = self._narrow(backend)
+        self._follow(backend.signature())
         report = LoadReport(
             batchable=False,
             warmed=False,
@@ -78,10 +85,13 @@ class Gate:
             report = replace(report, batchable=batchable, warmed=one is not None)
         elif one is not None:
             report = self._prove(backend, report, one, warmup)
-        memory = max(resident_bytes(os.getpid()) - memory, 0)
+        else:
+            self._replay(backend, 0)
+        now, most = memory.measure()
         return backend, replace(
             report,
-            memory_bytes=memory,
+            memory_bytes=now,
+            peak_bytes=most,
             notes=tuple(self.notes),
             steps=tuple(self.steps),
         )
@@ -173,6 +183,18 @@ class Gate:
             found.append(f"{len(served.inputs)} inputs, {len(served.outputs)} outputs")
         return backend
 
+    def _follow(self, signature: Signature) -> None:
+        """Compare with the version whose place it takes, and look which requests fit."""
+        plan = self.plan
+        if plan.successor_of is not None:
+            with self._step("successor") as found:
+                how = compare_signatures(plan.successor_of, signature, plan.any_signature)
+                self.notes += [f"clients may notice: {text}" for text in how]
+                found.append(f"{len(how)} differences" if how else "takes all requests")
+        self.recorded, others = usable(self.recorded, signature)
+        if others:
+            self.notes.append(f"{others} recorded requests do not fit this version")
+
     def _refuse_fewer_rows(self, own: Signature) -> None:
         """Raise ModelError where the batches that were asked for are larger than any."""
         plan, most = self.plan, own.max_rows
@@ -214,8 +236,9 @@ class Gate:
             if plan.samples:
                 found.append(f"of warm-up {plan.samples[0].name}")
                 return sample_inputs(plan.samples[0], signature, SEED)
-            found.append("made")
-        return None
+            real = warm_rows(self.recorded, signature) if unguessable(signature) else None
+            found.append("made" if real is None else "of recorded requests")
+        return real
 
     def _run(
         self, backend: Backend, warmup: Warmup | None
@@ -271,8 +294,10 @@ class Gate:
                 refuse_other_answers(backend, inputs, expected, plan.tolerances)
                 outputs = sum(map(len, expected))
                 found.append(f"{outputs} outputs as in {plan.golden.name}")
+        largest = self._largest(signature)
+        self._replay(backend, largest if batchable else 0)
         with self._step("sizes") as found:
-            largest = self._largest(signature)
+            warmup = warmup or warm_rows(self.recorded, signature)
             times = time_sizes(backend, largest if batchable else 1, warmup)
             found.append(", ".join(f"{n}: {us:.0f} us" for n, us in times.items()))
         row_bytes = sum(values.nbytes for values in one.values())
@@ -285,6 +310,18 @@ class Gate:
             best_rows=best_rows(times, row_bytes, largest) if wanted else 0,
             times_us=tuple(times.items()),
         )
+
+    def _replay(self, backend: Backend, largest: int) -> None:
+        """Run what was recorded of the version before."""
+        if self.recorded:
+            with self._step("recorded") as found:
+                replay = Replay(backend, largest, self.plan.any_signature)
+                found.append(replay.run(self.recorded))
+                self.notes += replay.notes
+                if replay.notes:
+                    self.recorded = ()  # Nothing to warm it with.
+        elif self.plan.successor_of is not None:
+            self.notes.append("no requests to the version before it were recorded")
 
     def _prove_batch(
         self, backend: Backend, warmup: Warmup | None, allowed: Mapping[str, float]
@@ -307,23 +344,3 @@ class Gate:
                 self.notes.append(f"no batching: {reason}")
             found.append(reason or "a row's answer does not depend on its batch")
         return not reason
-
-
-def refuse_other_kind(signature: Signature, decoupled: bool) -> None:
-    """Raise ModelError unless the model gives as many responses as was asked for."""
-    if decoupled and not signature.decoupled:
-        raise ModelError(
-            f"decoupled: a {signature.platform} model gives each request one response, and "
-            "only a Python class gives more; remove decoupled"
-        )
-    if signature.decoupled and not decoupled:
-        raise ModelError(
-            "the model gives a request any number of responses; write decoupled: true"
-        )
-
-
-def same_bits(before: Array, after: Array) -> bool:
-    """Tell whether an array still holds what it held, NaN included."""
-    if before.dtype == object:
-        return bool(np.array_equal(before, after))
-    return before.tobytes() == after.tobytes()

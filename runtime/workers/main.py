@@ -19,20 +19,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
-from runtime.backends.base import Backend, Signature, TensorSpec
+from runtime.backends.base import Backend, Signature
 from runtime.backends.plan import from_message
 from runtime.backends.report import LoadReport
 from runtime.errors import LeeboardError, WorkerError
 from runtime.native.port import WorkerPort
-from runtime.workers import channel
+from runtime.workers import channel, recorded_file
 from runtime.workers.faults import Faults, from_environment
 from runtime.workers.gate import Gate, Listener
 from runtime.workers.limits import Limits, keep_to, limits_from
 from runtime.workers.logs import LossyStream
 from runtime.workers.loop import BatchLoop
-from runtime.workers.priority import step_back_for_good, stepped_back
+from runtime.workers.priority import PATIENCE_S, step_back_for_good, stepped_back
+from runtime.workers.recorded import Ring, Shape
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,15 @@ FAULT_POINTS = {"open": "load", "run": "warm_up"}
 
 
 def load(
-    request: channel.Message, on_step: Listener, faults: Faults | None = None
+    request: channel.Message,
+    on_step: Listener,
+    faults: Faults | None = None,
+    recorded_fd: int = -1,
 ) -> tuple[Backend, LoadReport]:
-    """Lead the model of a `load` message through the gate; raises LeeboardError."""
+    """Lead the model of a `load` message through the gate; raises LeeboardError.
+
+    `recorded_fd` is what came with it: requests to the version whose place it takes.
+    """
 
     def hear(step: str) -> None:
         on_step(step)
@@ -55,8 +61,45 @@ def load(
 
     plan = from_message(request["plan"])
     # Nobody waits for a version that is new; for the successor of a dead worker they do.
-    with stepped_back() if plan.thorough else contextlib.nullcontext():
-        return Gate(plan, hear).open()
+    back = stepped_back(request.get("patience_s", PATIENCE_S))
+    with back if plan.thorough else contextlib.nullcontext():
+        recorded, note = take_recorded(recorded_fd, request["recorded_bytes"])
+        return Gate(plan, hear, recorded, notes=note).open()
+
+
+def take_recorded(fd: int, limit_bytes: int) -> tuple[list[Shape], list[str]]:
+    """Return the requests in a memfd, which is closed, and why there are none, if so.
+
+    A model that may not be asked anything twice is asked none of them.
+    """
+    if fd < 0:
+        return [], []
+    try:
+        return recorded_file.read(fd, limit_bytes) if limit_bytes else [], []
+    except WorkerError as error:
+        return [], [str(error)]
+    finally:
+        os.close(fd)
+
+
+def answer(talk: socket.socket, ring: Ring) -> bool:
+    """Answer what the front end asks a serving worker; False when it has hung up."""
+    if channel.receive(talk) is None:
+        return False
+    fds: list[int] = []
+    try:
+        if shapes := ring.shapes():
+            fds.append(recorded_file.write(shapes))
+    except (OSError, MemoryError) as error:
+        logger.warning("recorded requests cannot be passed on: %s", error)
+    try:
+        channel.send(talk, {"kind": "recorded"}, fds)
+    except WorkerError:
+        return False
+    finally:
+        for fd in fds:
+            os.close(fd)
+    return True
 
 
 def describe(signature: Signature, report: LoadReport, load_s: float) -> channel.Message:
@@ -67,27 +110,6 @@ def describe(signature: Signature, report: LoadReport, load_s: float) -> channel
         "report": asdict(report),
         "load_s": load_s,
     }
-
-
-def signature_from(message: dict[str, Any]) -> Signature:
-    """Return the signature that `describe` put into a message."""
-
-    def specs(items: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-        return tuple(
-            TensorSpec(
-                item["name"], item["datatype"], tuple(item["shape"]), item["optional"]
-            )
-            for item in items
-        )
-
-    return Signature(
-        message["platform"],
-        specs(message["inputs"]),
-        specs(message["outputs"]),
-        message["batchable"],
-        message["max_rows"],
-        message["decoupled"],
-    )
 
 
 def tell_step(talk: socket.socket, name: str) -> None:
@@ -110,7 +132,10 @@ def serve(
     started = time.monotonic()
     try:
         faults = from_environment()
-        backend, report = load(first[0], lambda name: tell_step(talk, name), faults)
+        request, fds = first
+        backend, report = load(
+            request, lambda name: tell_step(talk, name), faults, *fds[:1]
+        )
     except LeeboardError as error:
         channel.send(talk, {"kind": "failed", "reason": str(error)})
         return 1
@@ -135,7 +160,11 @@ def serve(
     )
     channel.send(talk, {"kind": "attached"})
     port.note_crashes()
-    BatchLoop(port, backend, signature, message["batched"], faults).run(talk.fileno())
+    ring = Ring(signature, message["batched"], request["recorded_bytes"])
+    loop = BatchLoop(port, backend, signature, message["batched"], faults, ring)
+    loop.run(talk.fileno())
+    while answer(talk, ring):
+        loop.run(talk.fileno())
     retire()
     backend.close()
     return 0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.backends.base import Signature
-from runtime.backends.plan import LoadPlan, as_message
+from runtime.backends.plan import LoadPlan, as_message, signature_from
 from runtime.backends.report import LoadReport, report_from
 from runtime.errors import ModelError, WorkerError
 from runtime.native.served import Served, WorkerLink
@@ -22,11 +22,15 @@ from runtime.workers import channel
 from runtime.workers.launch import UNKNOWN_STATUS, Started
 from runtime.workers.limits import Limits
 from runtime.workers.logs import LineForwarder
-from runtime.workers.main import FD_NAMES, signature_from
+from runtime.workers.main import FD_NAMES
+from runtime.workers.priority import PATIENCE_S
 
 logger = logging.getLogger(__name__)
 
 ATTACH_TIMEOUT_S = 10.0
+RECORDED_TIMEOUT_S = 2.0
+"""So long a worker may take to say what it was asked: it answers after its batch."""
+
 STATUS_PAUSE_S = 0.002
 STATUS_TRIES = 100
 """How often, and how far apart, a forked worker's status is looked for after its end."""
@@ -37,12 +41,19 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What a worker is asked to load, and how long that may take."""
+    """What a worker is asked to load, and how long that may take.
+
+    The worker keeps `recorded_bytes` of the requests that it is asked, 0 of none.
+    `recorded` is a descriptor of those that the version had whose place it takes, as
+    `WorkerProcess.recorded` returned it; it stays the caller's.
+    """
 
     name: str
     plan: LoadPlan
     timeout_s: float = 600.0
     limits: Limits = NO_LIMITS
+    recorded_bytes: int = 16 << 20
+    recorded: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class WorkerProcess:
         self._child, self._talk, self._life = started.child, started.talk, started.life
         self._ended = False
         self._tries = 0
+        self._recorded: asyncio.Future[int | None] | None = None
         self._step = ""  # Of the gate, while loading.
         self._lines = LineForwarder(started.words, name, logger)
         self._talk.setblocking(False)
@@ -94,8 +106,11 @@ class WorkerProcess:
             "kind": "load",
             "plan": as_message(request.plan),
             "limits": request.limits.as_message(),
+            "recorded_bytes": request.recorded_bytes,
+            "patience_s": min(PATIENCE_S, request.timeout_s / 4),
         }
-        channel.send(self._talk, message)
+        fds = [] if request.recorded is None else [request.recorded]
+        channel.send(self._talk, message, fds)
         answer = await self._answer("loading the model", request.timeout_s)
         if answer["kind"] != "loaded":
             raise ModelError(answer.get("reason", f"unexpected answer {answer}"))
@@ -124,6 +139,27 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerError(f"{self._name}: no room for its pidfd: {error}") from error
         link.set_process(self.pid, pidfd)
+
+    async def recorded(self, timeout_s: float = RECORDED_TIMEOUT_S) -> int | None:
+        """Return a descriptor of what an attached worker was asked lately, or None.
+
+        It is the caller's, and only another worker may read it: this one may have written
+        anything. None when there is nothing, or the worker does not answer in time.
+        """
+        if self._ended or self._recorded is not None:
+            return None
+        answer = self._recorded = self._loop.create_future()
+        try:
+            channel.send(self._talk, {"kind": "recorded"})
+            return await asyncio.wait_for(answer, timeout_s)
+        except (TimeoutError, WorkerError):
+            return None
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled() and answer.result() is not None:
+                os.close(answer.result())
+            raise
+        finally:
+            self._recorded = None
 
     def kill(self) -> None:
         """End the process at once; its end is reported like any other."""
@@ -165,12 +201,23 @@ class WorkerProcess:
                 self._hear_end()
             return
         message, fds = received
-        for fd in fds:  # A worker has nothing to send us.
+        if message.get("kind") == "recorded" and self._recorded is not None:
+            self._hear_recorded(self._recorded, fds.pop(0) if fds else None)
+        for fd in fds:  # A worker has nothing else to send us.
             os.close(fd)
+        if message.get("kind") == "recorded":
+            return
         if message.get("kind") == "step":
             self._step = f" (step {message.get('name')})"
             return
         self._say(message)
+
+    @staticmethod
+    def _hear_recorded(answer: asyncio.Future[int | None], fd: int | None) -> None:
+        if not answer.done():
+            answer.set_result(fd)
+        elif fd is not None:
+            os.close(fd)
 
     def _say(self, message: channel.Message | None) -> None:
         with contextlib.suppress(asyncio.QueueFull):
@@ -204,6 +251,8 @@ class WorkerProcess:
         self._lines.drain()
         self._lines.close()
         self._say(None)
+        if self._recorded is not None:
+            self._hear_recorded(self._recorded, None)
         self._talk.close()
         os.close(self._life)
         self._child.close()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from runtime.backends.base import Signature, TensorSpec
 from runtime.errors import ModelError
-from runtime.native.port import NOTHING, ROOM, WorkerPort, monotonic_ns
+from runtime.native.port import NOTHING, ROOM, STOPPED, WorkerPort, monotonic_ns
+from runtime.workers.channel import is_hung_up
 from runtime.workers.slots import SlotOutputs
+
+NOBODY = -1
+"""A descriptor that is never readable."""
 
 
 class SlotResponses(SlotOutputs):
@@ -13,7 +17,7 @@ class SlotResponses(SlotOutputs):
 
     All of them lie in the memory that the batch was granted, each in the last one's place:
     it is filled only once the front end has done with that. One that does not fit has a
-    region of its own. `watch` is a descriptor that ends the waiting when it is readable.
+    region of its own. `watch` is a descriptor that ends the waiting when it hangs up.
     """
 
     def __init__(
@@ -33,11 +37,23 @@ class SlotResponses(SlotOutputs):
     def ready(self) -> bool:
         """Wait until the next response may be filled; False: nobody wants another."""
         ended = monotonic_ns()
-        while (room := self._port.await_room(self._wait_ms, self.watch)) == NOTHING:
-            pass
+        room = self._await_room()
         self._ended = ended
         self._may_fill = room == ROOM
         return self._may_fill
+
+    def _await_room(self) -> int:
+        """Wait for room, for the end of interest in it, or for the end of the front end."""
+        was_asked = False
+        while True:
+            watch = NOBODY if was_asked else self.watch
+            room = self._port.await_room(self._wait_ms, watch)
+            if room not in (NOTHING, STOPPED):
+                return room
+            # A question of the front end can wait, and would end every wait at once.
+            was_asked = was_asked or room == STOPPED
+            if was_asked and is_hung_up(self.watch):
+                return STOPPED
 
     def send(self) -> bool:
         """Publish what was filled as one response; False: nobody wants another."""

@@ -241,7 +241,7 @@ class SlotOutputs:
         self._at = port.output_offset
         self._end = port.output_offset + port.output_capacity
         self._done: set[str] = set()
-        self._placed: list[tuple[int, Array | bytes, tuple[int, ...]]] = []
+        self.placed: list[tuple[int, Array | bytes, tuple[int, ...]]] = []
         self.grown = False
         place = (port.output_offset, port.output_capacity)
         self.key: Hashable | None = place if self._sized else None
@@ -262,7 +262,7 @@ class SlotOutputs:
             self.key = None
             self.grown = True
             private: Array = np.empty(shape, dtype)
-            self._placed.append((index, private, shape))
+            self.placed.append((index, private, shape))
             return private
         offset = self._advance(size)
         key = (offset, shape, index)
@@ -271,7 +271,7 @@ class SlotOutputs:
             array = np.frombuffer(self._memory, dtype, prod(shape), offset).reshape(shape)
             self._views.keep(key, array)
         self._port.set_output(index, offset, size, shape)
-        self._placed.append((index, array, shape))
+        self.placed.append((index, array, shape))
         return array
 
     def write(self, name: str, values: Array) -> None:
@@ -281,7 +281,7 @@ class SlotOutputs:
             self._lay_down(index, spec, values.shape)[...] = values
             return
         raw = pack_elements(values)
-        self._placed.append((index, raw, values.shape))
+        self.placed.append((index, raw, values.shape))
         if self._at + len(raw) > self._end or self.grown:
             self.grown = True
             return
@@ -325,12 +325,12 @@ class SlotOutputs:
     def _move_to_own_region(self) -> None:
         raws = [
             raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).reshape(-1)
-            for _, raw, _ in self._placed
+            for _, raw, _ in self.placed
         ]
         sizes = [len(raw) if isinstance(raw, bytes) else raw.nbytes for raw in raws]
         region = self._port.grow(sum(map(aligned, sizes)) or 1)
         offset = 0
-        for (index, _, shape), raw, size in zip(self._placed, raws, sizes, strict=True):
+        for (index, _, shape), raw, size in zip(self.placed, raws, sizes, strict=True):
             region[offset : offset + size] = (
                 raw if isinstance(raw, bytes) else raw.view(np.uint8).data
             )

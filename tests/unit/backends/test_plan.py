@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.backends.base import Signature, TensorSpec
 from runtime.backends.declared import Declared, Fill, Sample, SampleTensor
 from runtime.backends.plan import LoadPlan, as_message, from_message
 
@@ -30,6 +31,15 @@ FULL = LoadPlan(
     ),
     tolerances={"FP32": 1e-3},
     options={"cache": "off"},
+    successor_of=Signature(
+        "onnx",
+        (TensorSpec("x", "FP32", (-1, 3), optional=True),),
+        (TensorSpec("y", "BYTES", ()),),
+        batchable=False,
+        max_rows=4,
+        decoupled=True,
+    ),
+    any_signature=True,
 )
 
 

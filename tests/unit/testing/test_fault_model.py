@@ -133,6 +133,35 @@ def test_a_told_row_makes_it_raise(
         ask(model, x)
 
 
+@pytest.mark.parametrize(
+    ("deed", "error"), [("raise", ModelError), ("out_of_memory", MemoryError)]
+)
+def test_a_deed_may_be_done_while_it_is_loaded(
+    tmp_path: Path, deed: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="told to"):
+        load(tmp_path, load=deed)
+
+
+def test_a_deed_may_be_done_for_every_row(tmp_path: Path) -> None:
+    model = load(tmp_path, always="not_a_number", deeds={"13": "wrong_shape"})
+    assert np.isnan(ask(model, filled(1.0))).all()
+    assert ask(model, filled(13.0)).shape == (2, 3)
+
+
+def test_free_dims_may_be_declared(tmp_path: Path) -> None:
+    assert load(tmp_path).signature().outputs[0].shape == (-1, 4)
+    assert load(tmp_path, free_answer=True).signature().outputs[0].shape == (-1, -1)
+
+
+@pytest.mark.parametrize("about", [{"load": "dance"}, {"always": "dance"}])
+def test_a_deed_that_nobody_knows_is_refused(
+    tmp_path: Path, about: dict[str, object]
+) -> None:
+    with pytest.raises(ModelError, match="nobody knows how to dance"):
+        load(tmp_path, **about)
+
+
 def test_a_wrong_shape_is_one_column_short(tmp_path: Path) -> None:
     model = load(tmp_path, deeds={"13": "wrong_shape"})
     assert ask(model, filled(13.0)).shape == (2, 3)

@@ -58,6 +58,7 @@ def take(path: str) -> None:
 def send_descriptors(value: str) -> None:
     """Send the front end descriptors that it did not ask for, and the end."""
     with socket.socket(fileno=os.dup(int(sys.argv[1]))) as talk:
+        channel.send(talk, {"kind": "recorded"}, [0, 1, 2])
         channel.send(talk, {"kind": "failed", "reason": "three gifts"}, [0, 1, 2])
     hang(value)
 

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from runtime.testing.fault_model import touched_memory
-from runtime.workers.limits import OOM_SCORE, Limits, limits_from, resident_bytes
+from runtime.workers.limits import (
+    OOM_SCORE,
+    Limits,
+    MemoryGrowth,
+    limits_from,
+    resident_bytes,
+)
 
 MIB = 1 << 20
 
@@ -88,6 +94,18 @@ def test_memory_of_ones_own_is_counted() -> None:
     held = touched_memory(64 * MIB)
     assert resident_bytes(os.getpid()) - before > 32 * MIB
     held.close()
+
+
+def test_what_was_needed_for_a_while_is_told_as_well() -> None:
+    growth = MemoryGrowth()
+    passing, stays = touched_memory(96 * MIB), touched_memory(32 * MIB)
+    passing.close()
+    now, most = growth.measure()
+    stays.close()
+    assert 24 * MIB < now < 64 * MIB
+    assert 112 * MIB < most < 160 * MIB
+    again, least = MemoryGrowth().measure()
+    assert again <= least < 16 * MIB  # What was needed before does not count.
 
 
 def test_a_process_that_has_gone_holds_nothing() -> None:

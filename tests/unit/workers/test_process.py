@@ -190,6 +190,57 @@ def test_closing_without_patience_ends_a_worker_whatever_it_does(
     run(story)
 
 
+async def attached(request: LoadRequest) -> tuple[WorkerProcess, object]:
+    """Return a serving worker, and what its shared memory lives by."""
+    worker = WorkerProcess("odd/1#0", start_cold("odd/1#0"), Exits())
+    loaded = await worker.load(request)
+    served, link = served_for(loaded.signature), WorkerLink(8 * MIB)
+    await worker.attach(served, link, batched=True)
+    return worker, (served, link)
+
+
+def test_a_worker_that_was_asked_nothing_has_nothing_to_pass_on(odd: MakeRequest) -> None:
+    async def story() -> None:
+        worker, held = await attached(odd("well"))
+        for _ in range(3):
+            assert await worker.recorded(PATIENCE_S) is None
+        await worker.close(PATIENCE_S)
+        assert await worker.recorded(PATIENCE_S) is None
+        del held
+
+    run(story)
+
+
+def test_a_worker_that_hangs_is_not_waited_for(odd: MakeRequest) -> None:
+    async def story() -> None:
+        worker, held = await attached(odd("well"))
+        os.kill(worker.pid, signal.SIGSTOP)
+        asking = asyncio.create_task(worker.recorded(0.05))
+        await asyncio.to_thread(int)
+        assert await worker.recorded(PATIENCE_S) is None  # One at a time.
+        assert await asking is None
+        os.kill(worker.pid, signal.SIGCONT)
+        assert await worker.recorded(PATIENCE_S) is None
+        await worker.close(PATIENCE_S)
+        del held
+
+    run(story)
+
+
+def test_a_worker_that_dies_of_the_question_answers_at_once(odd: MakeRequest) -> None:
+    async def story() -> None:
+        worker, held = await attached(odd("well"))
+        os.kill(worker.pid, signal.SIGSTOP)
+        asking = asyncio.create_task(worker.recorded(PATIENCE_S))
+        await asyncio.to_thread(int)
+        worker.kill()
+        assert await asking is None
+        await worker.close(PATIENCE_S)
+        del held
+
+    run(story)
+
+
 def test_a_workers_words_are_logged_with_its_name(
     odd: MakeRequest, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -151,6 +151,34 @@ def test_one_that_waits_ends_when_its_front_end_hangs_up() -> None:
     assert backend.ends == 1
 
 
+def test_a_question_of_the_front_end_ends_nothing() -> None:
+    backend = Counting()
+    front = serve(backend)
+    seq = front.offer(X)
+    assert front.next().more
+    front.hang_up.send(b"?")
+    for _ in range(3):
+        front.take()
+        assert front.next().more
+    front.cancel(seq)
+    assert not front.next().more
+    front.thread.join(30)  # It goes to hear the question.
+    assert not front.thread.is_alive()
+    assert backend.ends == 1
+
+
+def test_one_that_was_asked_ends_when_its_front_end_hangs_up() -> None:
+    backend = Counting()
+    front = serve(backend)
+    front.offer(X)
+    assert front.next().more
+    front.hang_up.send(b"?")
+    front.hang_up.close()
+    front.thread.join(30)
+    assert not front.thread.is_alive()
+    assert backend.ends == 1
+
+
 def test_a_model_that_never_ends_stops_between_responses(tmp_path: Path) -> None:
     front = serve(fault(tmp_path, responses={"count": -1, "delay_s": 0.001}))
     seq = front.offer(X)
