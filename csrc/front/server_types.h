@@ -43,6 +43,10 @@ struct ServerCounters {
   Counter connections;  // Gauge.
   Counter refused_connections;
   Counter streams;  // Gauge: calls with many messages.
+  Counter tables;   // Route tables that were put in force.
+  // For how long the thread did nothing else meanwhile: all of them, and the longest.
+  Counter table_ns;
+  Counter table_most_ns;  // Gauge.
 };
 
 // Something that the control plane should hear of.

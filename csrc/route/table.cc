@@ -14,7 +14,10 @@ bool Lower(const std::string& a, const std::string& b) {
 bool Better(const Version& a, const Version& b) {
   const bool a_ready = a.state == State::kReady;
   const bool b_ready = b.state == State::kReady;
-  return a_ready != b_ready ? a_ready : Lower(b.version, a.version);
+  if (a_ready != b_ready) {
+    return a_ready;
+  }
+  return a.preferred != b.preferred ? a.preferred : Lower(b.version, a.version);
 }
 
 std::string Named(std::string_view model, std::string_view version) {

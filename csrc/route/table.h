@@ -30,7 +30,8 @@ struct Version {
   std::string model;
   std::string version;  // A decimal number: clients read it as one.
   State state = State::kLoading;
-  std::string reason;  // Why it is not ready.
+  std::string reason;      // Why it is not ready.
+  bool preferred = false;  // Answers those who name no version, while it is ready.
   Signature signature;
   std::string metadata;  // ModelMetadataResponse, serialised.
   std::string config;    // ModelConfigResponse, serialised.
@@ -47,7 +48,8 @@ class Table {
   }
   void set_ready(bool ready) { ready_ = ready; }
 
-  // The version that answers: the named one, or the highest that is ready.
+  // The version that answers: the named one, or the preferred one, or the highest; of
+  // these two only one that is ready.
   Status Find(std::string_view model, std::string_view version,
               const Version** out) const;
   // The same for questions about a version whatever its state; null when unknown.
@@ -70,7 +72,9 @@ class Table {
   };
   struct Model {
     std::vector<const Version*> versions;
-    const Version* best = nullptr;  // Highest ready version, else the highest.
+    // The preferred version where it is ready, else the highest that is, else the
+    // highest.
+    const Version* best = nullptr;
   };
 
   std::vector<std::shared_ptr<const Version>> all_;

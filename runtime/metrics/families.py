@@ -57,6 +57,7 @@ SERVER_COUNTERS = {
     "calls_started": "gRPC calls begun.",
     "calls_finished": "gRPC calls ended, whatever the outcome.",
     "calls_gone": "gRPC calls that the client gave up.",
+    "tables": "Route tables put in force: one with each change of what is served.",
     "bytes_received": "Bytes read from clients.",
     "bytes_sent": "Bytes sent to clients.",
     "connections_silent": "Connections closed because a keepalive PING had no answer.",
@@ -70,6 +71,10 @@ SERVER_COUNTERS = {
     "slow_requests": "Requests that took as long as --slow-request-ms.",
     "slow_requests_unsaid": "Of those, without a line in the log: too many in a second.",
 }
+ROUTE_TIMES = (
+    (COUNTER, "pause", "table_ns", "Time in which new route tables held requests up."),
+    (GAUGE, "longest_pause", "table_most_ns", "The longest of these pauses."),
+)
 SERVER_GAUGES = {
     "connections": "Open client connections.",
     "live_calls": "gRPC calls that have begun and not ended.",
@@ -146,6 +151,10 @@ def server_families(counts: Mapping[str, int]) -> Iterable[Family]:
             family = Family(f"leeboard_server_{name}", kind, text)
             family.add("", counts[name])
             yield family
+    for kind, name, count, text in ROUTE_TIMES:
+        family = Family(f"leeboard_route_{name}_seconds", kind, text)
+        family.add("", counts[count] * NANOSECONDS)
+        yield family
 
 
 def certificate_family(not_after: float) -> Family:

@@ -39,6 +39,7 @@ cdef extern from "route/table.h" namespace "leeboard::route" nogil:
         string version
         VersionState state
         string reason
+        bint preferred
         Signature signature
         string metadata
         string config

@@ -42,6 +42,7 @@ cdef class Table:
         version.get().version = entry.version.encode()
         version.get().state = <VersionState><int>entry.state
         version.get().reason = entry.reason.encode()
+        version.get().preferred = entry.preferred
         version.get().metadata = entry.metadata
         version.get().config = entry.config
         if served is not None:

@@ -67,6 +67,7 @@ class Entry:
     config: bytes
     state: int = 1
     reason: str = ""
+    preferred: bool = True
 
 
 @dataclass

@@ -39,6 +39,29 @@ TEST(Table, VersionsAreComparedAsNumbers) {
   EXPECT_EQ(Found(table, "m"), "100");
 }
 
+TEST(Table, ThePreferredVersionAnswersThoughAHigherOneIsReady) {
+  for (const bool preferred_first : {true, false}) {
+    Table table;
+    auto preferred = std::make_shared<Version>(*Made("m", "2", State::kReady));
+    preferred->preferred = true;
+    table.Add(preferred_first ? preferred : Made("m", "3", State::kReady));
+    table.Add(preferred_first ? Made("m", "3", State::kReady) : preferred);
+    EXPECT_EQ(Found(table, "m"), "2");
+    EXPECT_EQ(Found(table, "m", "3"), "3");
+    EXPECT_EQ(table.Look("m", "")->version, "2");
+  }
+}
+
+TEST(Table, APreferredVersionThatIsNotReadyLeavesTheAnswerToTheHighestThatIs) {
+  Table table;
+  auto preferred = std::make_shared<Version>(*Made("m", "4", State::kUnavailable));
+  preferred->preferred = true;
+  table.Add(preferred);
+  table.Add(Made("m", "2", State::kReady));
+  table.Add(Made("m", "3", State::kReady));
+  EXPECT_EQ(Found(table, "m"), "3");
+}
+
 TEST(Table, TheOrderOfAddingDoesNotMatter) {
   for (const bool ready_first : {true, false}) {
     Table table;

@@ -15,6 +15,7 @@ from runtime.metrics.families import (
     GAUGES,
     HISTOGRAMS,
     INTERNAL,
+    ROUTE_TIMES,
     SERVER_COUNTERS,
     SERVER_GAUGES,
     VersionCounters,
@@ -34,6 +35,8 @@ MLP = VersionCounters(
     {"requests_ok": 5, "failed_invalid": 2, "rows": 9, "queued": 1},
     {"total": (1, 0, 2, 1, 3_500_000), "batch_rows": (2, 1, 1, 31)},
 )  # fmt: skip
+
+ROUTE_COUNTS = [count for _, _, count, _ in ROUTE_TIMES]
 
 
 def scrape(families: Iterable[Family]) -> str:
@@ -151,8 +154,10 @@ def test_a_models_name_survives_as_a_label(name: str) -> None:
 
 
 def test_the_servers_own_numbers_have_no_labels() -> None:
-    counts = dict.fromkeys([*SERVER_COUNTERS, *SERVER_GAUGES], 1) | {"requests": 12}
+    named = [*SERVER_COUNTERS, *SERVER_GAUGES, *ROUTE_COUNTS]
+    counts = dict.fromkeys(named, 1) | {"requests": 12, "table_ns": 2_500}
     text = scrape(server_families(counts))
+    assert "\nleeboard_route_pause_seconds_total 2.5e-06\n" in text
     assert lines_of(text, "leeboard_server_requests", "leeboard_server_connections ") == [
         "# HELP leeboard_server_requests_total ModelInfer messages that arrived whole.",
         "# TYPE leeboard_server_requests_total counter",
@@ -176,7 +181,7 @@ def test_the_data_plane_counts_what_is_described_here_and_nothing_else() -> None
     assert names(served.counts()) - outcomes == described | INTERNAL
     assert names(served.histograms()) == {*HISTOGRAMS}
     plane = Server(InlineOptions())
-    assert names(plane.counts()) == {*SERVER_COUNTERS, *SERVER_GAUGES}
+    assert names(plane.counts()) == {*SERVER_COUNTERS, *SERVER_GAUGES, *ROUTE_COUNTS}
 
 
 def test_histograms_have_a_value_for_every_bound_one_beyond_and_their_sum() -> None:
