@@ -5,7 +5,7 @@ Made once for each version and answered by the data plane from bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -31,6 +31,9 @@ REPORT = "leeboard.load_report"
 
 SERVED_SINCE, CHOSEN_BY = "leeboard.served_since", "leeboard.chosen_by"
 """Parameters that say when a version began to serve, and what made the server load it."""
+
+FOLLOWS = "leeboard.follows"
+"""The parameter that says, as JSON, which alias decides about a version, and how it is."""
 
 CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 
@@ -159,6 +162,16 @@ def with_versions(metadata: bytes, versions: Sequence[str]) -> bytes:
         return metadata
     answer = ModelMetadataResponse.FromString(metadata)
     answer.versions[:] = versions
+    return bytes(answer.SerializeToString())
+
+
+def with_parameters(config: bytes, told: Mapping[str, str]) -> bytes:
+    """Return a version's configuration with more parameters, or others."""
+    if not config:
+        return config
+    answer = ModelConfigResponse.FromString(config)
+    for key, text in told.items():
+        answer.config.parameters[key].string_value = text
     return bytes(answer.SerializeToString())
 
 

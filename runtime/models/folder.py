@@ -80,3 +80,30 @@ def printed(found: Found, prints: Mapping[tuple[str, str], Hashable]) -> Found:
         for s in found.sources
     )
     return replace(found, sources=tuple(sources))
+
+
+class NoFolder:
+    """No folder at all: every model comes from a registry."""
+
+    def find(self) -> Found:
+        """Return nothing."""
+        return Found()
+
+    def find_model(self, name: str, settings: ModelSettings | None = None) -> Found:
+        """Return nothing."""
+        return Found()
+
+    def fingerprints(self) -> dict[str, Hashable]:
+        """Return nothing."""
+        return {}
+
+    def settings_from_json(self, name: str, text: str) -> ModelSettings:
+        """Raise ConfigError: there is no model to say it of."""
+        raise ConfigError(f"there is no folder with a model {name!r}: PATH was not given")
+
+
+def folder_at(
+    path: Path | None, warmup: Path | None = None, may_be_empty: bool = False
+) -> Folder | NoFolder:
+    """Return what is served from a path, if there is one."""
+    return NoFolder() if path is None else Folder(path, warmup, may_be_empty)

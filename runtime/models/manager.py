@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+import os
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
-from runtime.access.words import hide_paths
-from runtime.config import Batching, Workers
 from runtime.errors import LeeboardError, ModelError
 from runtime.events import about
-from runtime.models.describe import called, server_metadata, with_versions
+from runtime.models.describe import called
 from runtime.models.lifecycle import State
-from runtime.models.plans import batching_of, load_request, workers_of
+from runtime.models.plans import (
+    Common,
+    Succession,
+    batching_of,
+    load_request,
+    workers_of,
+)
+from runtime.models.publication import Books, Key, make_table
 from runtime.models.repository import Broken, Found, ModelSource
 from runtime.models.settings import ModelSettings
 from runtime.models.version import Version
 from runtime.native.server import Server as Plane
-from runtime.native.server import Table
-from runtime.printable import escaped
 from runtime.workers.zygotes import Zygotes
 
 logger = logging.getLogger(__name__)
@@ -41,54 +43,12 @@ RETIRE_S = 60.0
 UNLOADED, NOT_LOADED, MISSING = "unloaded", "not loaded", "it is not in the repository"
 START, CALL = "the start of the server", "a load call"
 
-Key = tuple[str, str]
-"""A model's name and a version's number."""
-
 
 class Repository(Protocol):
     """Where models are found; see `runtime.models.repository`."""
 
     def find_model(self, name: str, settings: ModelSettings | None = None) -> Found:
         """Return the versions of one model, under other settings where some are given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One version in a route table; `state` is the data plane's number for it."""
-
-    model: str
-    version: str
-    state: int
-    reason: str
-    metadata: bytes = b""
-    config: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What all models share unless they say otherwise."""
-
-    batching: Batching
-    workers: Workers
-    cache_dir: Path | None = None
-    hidden: tuple[str, ...] = ()
-    """Paths of the repository, which clients are not told."""
-
-
-def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> Entry:
-    """Return the row of the route table for a version as it is now.
-
-    `versions` are all that are served of its model.
-    """
-    description = version.description
-    return Entry(
-        version.source.name,
-        version.source.version,
-        version.state.value,
-        escaped(version.reason or version.trouble or note),
-        with_versions(description.metadata, versions) if description else b"",
-        description.config if description else b"",
-    )
 
 
 class ModelManager:
@@ -104,7 +64,7 @@ class ModelManager:
         self._turns: dict[str, asyncio.Lock] = {}
         self._current: dict[Key, Version] = {}
         self._retiring: dict[asyncio.Task[None], Version] = {}
-        self._notes: dict[Key, str] = {}  # What is not served, or is still the old one.
+        self.books = Books()
         self.opened = False  # Whether the first load is over.
 
     @property
@@ -118,7 +78,7 @@ class ModelManager:
         unready = [v for v in self.versions if v.state is not State.READY]
         notes = [
             f"{' version '.join(filter(None, key))}: {reason}"
-            for key, reason in sorted(self._notes.items())
+            for key, reason in sorted(self.books.notes.items())
             if key not in self._current and reason not in (UNLOADED, NOT_LOADED)
         ]
         return [f"{v.label}: {v.reason}" for v in unready] + notes
@@ -136,35 +96,32 @@ class ModelManager:
 
     def publish(self) -> None:
         """Give the data plane a table of what is served now."""
-        table = Table(server_metadata(), self.ready)
-        for key, note in sorted(self._notes.items()):
-            if key not in self._current:
-                reason = self._told(escaped(note))
-                table.add(Entry(*key, State.UNAVAILABLE.value, reason), None)
-        for version in self.versions:
-            key = (version.source.name, version.source.version)
-            served = [v.source.version for v in self._of(key[0]) if v.state is State.READY]
-            entry = entry_of(version, self._notes.get(key, ""), served)
-            table.add(replace(entry, reason=self._told(entry.reason)), version.served)
-        self._plane.set_table(table)
+        hidden = self._common.hidden
+        self._plane.set_table(make_table(self.versions, self.books, self.ready, hidden))
 
-    def _told(self, reason: str) -> str:
-        return hide_paths(reason, self._common.hidden)
+    async def load_all(
+        self,
+        found: Found,
+        names: frozenset[str] | None = None,
+        more: Awaitable[None] | None = None,
+    ) -> None:
+        """Load all that was found, or the models named; what fails has its reason.
 
-    async def load_all(self, found: Found, names: frozenset[str] | None = None) -> None:
-        """Load all that was found, or the models named; what fails has its reason."""
+        The first load is over when `more` is done, too.
+        """
         if self._common.workers.memory_bytes and self._watch is None:
             self._watch = asyncio.create_task(self._watch_memory())
         wanted = [s for s in found.sources if names is None or s.name in names]
         self._note_broken(b for b in found.broken if names is None or b.name in names)
         if names is not None:
-            known = known_names(found)
-            self._notes |= {(name, ""): NOT_LOADED for name in known - names}
-            self._notes |= {(name, ""): MISSING for name in names - known}
+            known = found.names
+            self.books.notes |= {(name, ""): NOT_LOADED for name in known - names}
+            self.books.notes |= {(name, ""): MISSING for name in names - known}
         by_name: dict[str, list[ModelSource]] = {}
         for source in wanted:
             by_name.setdefault(source.name, []).append(source)
-        await asyncio.gather(*(self._open_all(*item) for item in by_name.items()))
+        loads = [self._open_all(*item) for item in by_name.items()]
+        await asyncio.gather(*loads, *([more] if more else []))
         self.opened = True
         self.publish()
 
@@ -214,6 +171,49 @@ class ModelManager:
                 raise ModelError(f"model {called(name, version)} is not loaded")
             self._remove(going)
 
+    async def bring(
+        self,
+        source: ModelSource,
+        chosen_by: str,
+        before: Version | None = None,
+        any_signature: bool = False,
+    ) -> Version:
+        """Load a version beside those that serve, for those only who name it.
+
+        It has to show that it can take the place of `before`. Raises ModelError with the
+        reason when it cannot be loaded: nothing is left of it then but that reason in the
+        index.
+        """
+        after, recorded = None, None
+        if before is not None and before.loaded is not None:
+            recorded = await before.recorded()
+            after = Succession(before.loaded.signature, recorded, any_signature)
+        try:
+            async with self._turn(source.name):
+                reason = await self._open(source, chosen_by, after)
+        finally:
+            if recorded is not None:
+                os.close(recorded)
+        version = self._current[source.name, source.version]
+        if reason:
+            if version.state is not State.READY:  # It is not one that was there before.
+                self._remove([version], version.reason)
+            raise ModelError(version.reason or reason)
+        return version
+
+    def prefer(self, name: str, number: str) -> None:
+        """Have those who name no version of a model answered by this one, from now on."""
+        self.books.preferred[name] = number
+        self.publish()
+
+    def find(self, name: str, number: str) -> Version | None:
+        """Return a version that a table names, whatever its state."""
+        return self._current.get((name, number))
+
+    def withdraw(self, name: str, number: str) -> None:
+        """Take a version out of the table and have it finish what it has."""
+        self._remove([self._current[name, number]], "")
+
     def forgive(self, worker: int, text: str) -> None:
         """Hear that a worker was ended by one request, and by nothing else."""
         any(version.forgive(worker, text) for version in self._all())
@@ -260,19 +260,21 @@ class ModelManager:
 
     def _forget_stale(self, name: str, broken: set[Key]) -> None:
         """Drop what was said of a model's files and is not true any more."""
-        for key, note in list(self._notes.items()):
+        for key, note in list(self.books.notes.items()):
             is_served = key in self._current
             if key[0] == name and not is_served and note != UNLOADED and key not in broken:
-                del self._notes[key]
+                del self.books.notes[key]
 
     def _note_broken(self, broken: Iterable[Broken]) -> None:
         for one in broken:
             what = " version ".join(filter(None, (one.name, one.version)))
             extra = about("failed", one.name, one.version)
             logger.error("%s cannot be served: %s", what, one.reason, extra=extra)
-            self._notes[one.name, one.version] = one.reason
+            self.books.notes[one.name, one.version] = one.reason
 
-    async def _open(self, source: ModelSource, chosen_by: str) -> str:
+    async def _open(
+        self, source: ModelSource, chosen_by: str, after: Succession | None = None
+    ) -> str:
         """Load one version and let it take its place; returns why it could not, or nothing.
 
         Where another version of the same number serves, it stays until the new one can.
@@ -289,15 +291,16 @@ class ModelManager:
         if before is None or before.state is not State.READY:
             self._replace(key, version)
         request = load_request(source, batching, workers, self._common.cache_dir)
+        request = after.of(request) if after else request
         async with self._gate:
             await version.start(request, chosen_by)
         if version.state is State.READY:
-            self._notes.pop(key, None)
-            self._notes.pop((source.name, ""), None)
+            self.books.notes.pop(key, None)
+            self.books.notes.pop((source.name, ""), None)
             self._replace(key, version)
             return ""
         if self._current.get(key) is not version:
-            self._notes[key] = f"could not be loaded again: {version.reason}"
+            self.books.notes[key] = f"could not be loaded again: {version.reason}"
             self._retire(version)
         return f"{version.label}: {version.reason}"
 
@@ -309,13 +312,15 @@ class ModelManager:
         if before is not None and before is not version:
             self._retire(before)
 
-    def _remove(self, going: Iterable[Version]) -> None:
+    def _remove(self, going: Iterable[Version], note: str = UNLOADED) -> None:
         """Take versions out of the table, then have them finish and go."""
         gone = list(going)
         for version in gone:
             key = (version.source.name, version.source.version)
             del self._current[key]
-            self._notes[key] = UNLOADED
+            self.books.told.pop(key, None)
+            if note:
+                self.books.notes[key] = note
         self.publish()
         for version in gone:
             self._retire(version)
@@ -338,11 +343,6 @@ class ModelManager:
             await asyncio.sleep(MEMORY_LOOK_S)
             for version in self._all():
                 version.end_the_greedy()
-
-
-def known_names(found: Found) -> set[str]:
-    """Return the names of all models that were found, broken ones included."""
-    return {s.name for s in found.sources} | {b.name for b in found.broken}
 
 
 def _in_order(key: Key) -> tuple[str, int, str]:

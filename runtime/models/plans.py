@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from runtime.backends.base import Signature
 from runtime.backends.plan import LoadPlan
 from runtime.config import Batching, Workers
 from runtime.models import policy
@@ -19,6 +20,17 @@ ALLOWED_MODULES = "allowed_modules"
 """The option of a model of weights that says which packages may make its module."""
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all models share unless they say otherwise."""
+
+    batching: Batching
+    workers: Workers
+    cache_dir: Path | None = None
+    hidden: tuple[str, ...] = ()
+    """Paths of the repository, which clients are not told."""
 
 
 def batching_of(settings: ModelSettings, common: Batching) -> Batching:
@@ -68,7 +80,31 @@ def load_request(
     )
     limits = Limits(workers.memory_bytes, workers.cpus)
     label = f"{source.name} version {source.version}"
-    return LoadRequest(label, plan, workers.load_timeout_s, limits)
+    # What acts outside may not be asked again, not even by a version that is on trial.
+    recorded_bytes = workers.recorded_bytes if settings.retry else 0
+    return LoadRequest(label, plan, workers.load_timeout_s, limits, recorded_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """In whose place a version comes: its signature, and what it was asked last.
+
+    `recorded` is a descriptor that stays the caller's, or None. With `any_signature` it is
+    only said what differs.
+    """
+
+    signature: Signature
+    recorded: int | None = None
+    any_signature: bool = False
+
+    def of(self, request: LoadRequest) -> LoadRequest:
+        """Return what the successor's first worker is asked to do."""
+        plan = replace(
+            request.plan,
+            successor_of=self.signature,
+            any_signature=self.any_signature,
+        )
+        return replace(request, plan=plan, recorded=self.recorded)
 
 
 def options_of(source: ModelSource, modules: tuple[str, ...]) -> dict[str, str]:

@@ -68,6 +68,11 @@ class Found:
     sources: tuple[ModelSource, ...] = ()
     broken: tuple[Broken, ...] = ()
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all models that were found, broken ones included."""
+        return {one.name for one in self.sources} | {one.name for one in self.broken}
+
 
 def find_models(path: Path, warmup: Path | None = None) -> Found:
     """Return what there is to serve at `path`; raises ConfigError for nothing at all.

@@ -171,6 +171,13 @@ class Version:
             elif result is not None:
                 raise result
 
+    async def recorded(self) -> int | None:
+        """Return a descriptor of what a worker was asked lately, the caller's, or None."""
+        for instance in self.instances:
+            if instance.serving and instance.process and self._load.recorded_bytes:
+                return await instance.process.recorded()
+        return None
+
     async def close(self, timeout_s: float) -> None:
         """End all workers; nothing is restarted afterwards. May be called again."""
         if self.state is not State.GONE:
@@ -254,8 +261,9 @@ class Version:
         self.served, self.loaded = served, loaded
         self.max_batch_size, self.close_rows = size, rows
         # Workers that come later only have to show that they can, with the same file.
-        plan = replace(self._load.plan, thorough=False, digest=loaded.report.digest)
-        self._load = replace(self._load, plan=plan)
+        digest = loaded.report.digest
+        plan = replace(self._load.plan, thorough=False, digest=digest, successor_of=None)
+        self._load = replace(self._load, plan=plan, recorded=None)
         self._plane.add_served(served)
         return served
 

@@ -12,7 +12,9 @@ import pytest
 from runtime.config import Batching, Workers
 from runtime.errors import ModelError
 from runtime.models.lifecycle import State
-from runtime.models.manager import Common, Entry, ModelManager, entry_of
+from runtime.models.manager import ModelManager
+from runtime.models.plans import Common
+from runtime.models.publication import Entry, entry_of
 from runtime.models.repository import Broken, Found, ModelSource
 from runtime.models.settings import ModelSettings
 from tests.unit.models.fake_plane import FakePlane

@@ -69,6 +69,13 @@ def test_the_best_batch_is_measured_where_nobody_chose() -> None:
     assert not load_request(source(chosen), COMMON, Workers(), None).plan.measured
 
 
+def test_requests_are_recorded_unless_they_must_not_be_repeated() -> None:
+    workers = Workers(recorded_bytes=7)
+    assert load_request(source(NO_SETTINGS), COMMON, workers, None).recorded_bytes == 7
+    acts = source(ModelSettings(retry=False))
+    assert load_request(acts, COMMON, workers, None).recorded_bytes == 0
+
+
 def test_a_batch_size_in_the_models_own_words_must_be_kept() -> None:
     own = ModelSettings(max_batch_size=8)
     batching = batching_of(own, COMMON)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from runtime.backends.base import TensorSpec
 from runtime.config import Batching
 from runtime.messages import ModelMetadataResponse
 from runtime.models.lifecycle import State
+from runtime.workers.recorded import Request, Seen, Shape
+from runtime.workers.recorded_file import write
 from tests.unit.models.version_bench import EIGHT, Bench
 from tests.unit.workers.odd_backend import install
 
@@ -73,6 +77,29 @@ def test_a_worker_that_dies_is_replaced_and_nobody_is_told(path: Path) -> None:
     assert bench.changes == [State.READY, State.GONE]
     assert len(bench.plane.served) == 1
     assert bench.version.restarts == 2
+
+
+def test_what_was_recorded_before_it_is_for_its_first_worker_only(path: Path) -> None:
+    seen = (Seen("y", (4,), True),)
+    request = Request({"x": np.ones((2, 4), np.float32)}, 2, seen)
+    shape = Shape((TensorSpec("x", "FP32", (4,)),), True, [request])
+    bench = Bench(path, instances=2)
+    bench.run("well", bench.serve(2), bench.kill, bench.serve(3), recorded=write([shape]))
+    assert bench.version.loaded is not None
+    names = [step.name for step in bench.version.loaded.report.steps]
+    assert "recorded" in names
+    assert bench.changes == [State.READY, State.GONE]
+
+
+def test_a_version_that_was_asked_nothing_has_nothing_to_pass_on(path: Path) -> None:
+    bench = Bench(path)
+    heard: list[int | None] = []
+
+    async def ask() -> None:
+        heard.append(await bench.version.recorded())
+
+    bench.run("well", ask)
+    assert heard == [None]
 
 
 def test_a_file_that_becomes_another_model_is_unavailable_until_it_is_itself_again(

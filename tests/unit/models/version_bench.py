@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -51,13 +52,18 @@ class Bench:
             lambda: self.changes.append(self.version.state),
         )
 
-    def run(self, text: str, *deeds: Deed) -> None:
-        """Start the version on a file, do the deeds one after another, and close it."""
+    def run(self, text: str, *deeds: Deed, recorded: int | None = None) -> None:
+        """Start the version on a file, do the deeds one after another, and close it.
+
+        `recorded` is closed once the version was started, as whoever owns it does.
+        """
         self.path.write_text(text)
 
         async def life() -> None:
-            load = LoadRequest("odd", LoadPlan(self.path, max_batch_size=self._proven))
-            await self.version.start(load)
+            plan = LoadPlan(self.path, max_batch_size=self._proven)
+            await self.version.start(LoadRequest("odd", plan, recorded=recorded))
+            if recorded is not None:
+                os.close(recorded)
             try:
                 for deed in deeds:
                     await deed()
