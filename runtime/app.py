@@ -21,9 +21,10 @@ from runtime.addresses import address
 from runtime.config import NO_PORT, Config, check
 from runtime.errors import ServerError
 from runtime.events import EventRing, about
-from runtime.models.folder import Folder
+from runtime.models.folder import folder_at
 from runtime.models.lifecycle import State
-from runtime.models.manager import Common, ModelManager
+from runtime.models.manager import ModelManager
+from runtime.models.plans import Common
 from runtime.models.poller import Poller
 from runtime.native.server import Server as Plane
 from runtime.observe.observer import Observer
@@ -78,9 +79,9 @@ class App:
         tls = self.certificates.current if self.certificates else None
         self.plane = Plane(plane_options(config, tls))
         mode = config.repository.mode
-        self._folder = Folder(config.path, config.warmup, may_be_empty=mode != "none")
+        self._folder = folder_at(config.path, config.warmup, may_be_empty=mode != "none")
         # Looked at before anything is read: what changes in between is loaded again.
-        polls = mode == "poll" and config.path.exists()
+        polls = mode == "poll" and config.path is not None and config.path.exists()
         self._poller = Poller(self._folder.fingerprints() if polls else {})
         self._found = self._folder.find()
         self.manager = ModelManager(
@@ -89,16 +90,15 @@ class App:
                 config.batching,
                 config.workers,
                 config.cache_dir,
-                wiring.roots_of(config.path),
+                wiring.roots_of(config),
             ),
             self.plane,
         )
         self.access = AccessGuard(
             config.access.tokens, config.access.open_health, self.plane
         )
-        self.changes, self._calls = wiring.changes_of(
-            config, self.manager, self._folder.settings_from_json, self.plane, self.access
-        )
+        self.swaps = wiring.make_swaps(self, self._found.names)
+        self.changes, self._calls = wiring.changes_of(self, self._folder.settings_from_json)
         self.observer = Observer(
             self.plane, plan_of(config.tracing, config.logs, os.environ)
         )
@@ -157,7 +157,10 @@ class App:
 
     async def _load(self) -> bool:
         """Load all models; False when there is nothing to serve or --strict forbids it."""
-        loading = asyncio.create_task(self.manager.load_all(self._found, self._names()))
+        more = self.swaps.start() if self.swaps else None
+        loading = asyncio.create_task(
+            self.manager.load_all(self._found, self._names(), more)
+        )
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -168,7 +171,8 @@ class App:
         loading.result()
         broken = self.manager.broken
         nothing = not any(v.state is State.READY for v in self.manager.versions)
-        waits = self.config.repository.mode != "none"  # For what may still come.
+        # For what may still come.
+        waits = self.config.repository.mode != "none" or self.swaps is not None
         if broken and (self.config.strict or (nothing and not waits)):
             logger.error("not serving: %s", "; ".join(broken), extra=about("not_serving"))
             return False
@@ -188,6 +192,8 @@ class App:
             self._begin(
                 self.certificates.follow(self.plane.set_tls, self.config.tls.poll_s)
             )
+        if self.swaps is not None:
+            self._begin(self.swaps.follow())
         if self.config.repository.mode == "poll":
             follower = Follower(
                 self.manager,
@@ -276,6 +282,8 @@ class App:
             await self.control.close(CONTROL_GRACE_S)
         await self._calls.close()
         await self.changes.close()
+        if self.swaps is not None:
+            await self.swaps.close()
         self.plane.stop()
         await asyncio.to_thread(self.observer.close)
         await self.manager.close(WORKER_EXIT_S)

@@ -16,9 +16,12 @@ from runtime.credential_options import HERE, Credentials, Url, with_credentials
 from runtime.errors import LeeboardError
 from runtime.model_commands import models
 from runtime.operator_commands import add_operator_commands
+from runtime.registry_commands import registry
 from runtime.serve_command import add_serve
 from runtime.server_commands import server
+from runtime.store_commands import audit, db
 from runtime.token_commands import tokens
+from runtime.version_commands import add_version_commands
 
 app = typer.Typer(
     help="Serve models, watch them, replace them.",
@@ -29,8 +32,11 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
+app.add_typer(registry, name="registry")
 app.add_typer(server, name="server")
 app.add_typer(tokens, name="tokens")
+app.add_typer(audit, name="audit")
+app.add_typer(db, name="db")
 console = Console(stderr=True)
 
 
@@ -80,6 +86,7 @@ def infer(
 
 
 add_operator_commands(app)
+add_version_commands(app)
 
 
 def main() -> None:

@@ -82,6 +82,8 @@ def places(running: App) -> Iterator[str]:
     yield f"metrics http://{http}/metrics"
     if running.control is not None:
         yield f"control {running.control.where}{secured}"
+    if running.swaps is not None:
+        yield f"registry {running.swaps.source.place}"
     if config.access.tokens is not None:
         yield "tokens are asked for"
     elif config.access.insecure:
@@ -94,10 +96,11 @@ def serve(path: Path | None, config: Path | None, **flags: object) -> None:
 
     given = {**flags, PATH.name: path}
     options = LivingOptions(Sources(given, os.environ, config))
-    if not any(s.value for s in options.settings if s.option == PATH):
+    said = {s.option.field: s.value for s in options.settings}
+    if not said[PATH.field] and not said["registry.models"]:
         raise typer.BadParameter(
             f"Missing argument 'PATH': give it here, as {PATH.variable}, or as "
-            f"{PATH.key} in --config"
+            f"{PATH.key} in --config; or serve from a registry with --registry and --model"
         )
     raise typer.Exit(run(options))
 

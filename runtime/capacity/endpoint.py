@@ -65,6 +65,7 @@ class Options:
     tells_deadline: bool = False
     connect_timeout_ns: int = CONNECT_NS
     packed: bool = False
+    keeps_records: bool = False
 
 
 Call: TypeAlias = Callable[[Options, bytes], tuple[int, str, bytes]]

@@ -12,6 +12,7 @@ from runtime.config.sections import (
     MIB,
     MODES,
     NO_PORT,
+    SWAPS,
     TRACE_EXPORTERS,
     TRACE_PROTOCOLS,
     Config,
@@ -31,8 +32,12 @@ def check(config: Config) -> None:
         ("--max-queue-size", batching.max_queue_size, 1, 1_000_000),
         ("--batch-timeout", batching.batch_timeout_s, 0, 86_400),
         ("--worker-memory", workers.memory_bytes // MIB, 0, 1 << 30),
+        ("--recorded-memory", workers.recorded_bytes // MIB, 0, 4096),
         ("--load-timeout", workers.load_timeout_s, 1, 86_400),
         ("--repository-poll-secs", config.repository.poll_s, 0.1, 86_400),
+        ("--registry-poll-secs", config.registry.poll_s, 0.1, 86_400),
+        ("--keep-warm", config.registry.keep_warm_s, 0, 31_536_000),
+        ("--versions-to-keep", config.registry.most_warm, 0, 64),
         ("--instances", workers.instances, 1, 256),
         ("--threads", workers.threads, 1, 1024),
         ("--grpc-port", config.listen.grpc_port, 0, 65535),
@@ -48,6 +53,7 @@ def check(config: Config) -> None:
             raise ConfigError(f"{option} is {value}; it must be {lowest} to {highest}")
     check_choices(config)
     check_repository(config.repository)
+    check_registry(config)
     check_transport(config)
     if strange := set(workers.cpus) - os.sched_getaffinity(0):
         raise ConfigError(f"--worker-cpus: processor {min(strange)} is not ours to use")
@@ -91,6 +97,7 @@ def check_tls(tls: Tls) -> None:
 def check_choices(config: Config) -> None:
     """Raise ConfigError, naming the option, when a word is none of those it may be."""
     choices = (
+        ("--swap", config.registry.swap, SWAPS),
         ("--log-format", config.logs.format, LOG_FORMATS),
         ("--log-level", config.logs.level, LOG_LEVELS),
         ("--trace-exporter", config.tracing.exporter, TRACE_EXPORTERS),
@@ -119,4 +126,19 @@ def check_repository(repository: Repository) -> None:
     if repository.load and repository.mode != "explicit":
         raise ConfigError(
             f"--load-model goes with --model-control-mode explicit, not {repository.mode}"
+        )
+
+
+def check_registry(config: Config) -> None:
+    """Raise ConfigError when nothing is served, or models follow no registry."""
+    registry = config.registry
+    if registry.models and not registry.place:
+        raise ConfigError(
+            f"--model {registry.models[0]} needs --registry: where its versions come from"
+        )
+    if config.path is None and not registry.place:
+        raise ConfigError("there is nothing to serve: give PATH, or --registry and --model")
+    if config.path is None and not registry.models:
+        raise ConfigError(
+            "--registry needs --model NAME@ALIAS for each model to serve, or PATH"
         )

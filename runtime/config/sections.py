@@ -100,7 +100,8 @@ class Workers:
 
     `memory_bytes` bounds a worker's own memory and `cpus` names its processors; 0 and an
     empty tuple leave it unbound. Without `forks` every worker is a fresh interpreter.
-    `modules` are the packages whose factories may make a model's module.
+    `modules` are the packages whose factories may make a model's module. A worker keeps
+    `recorded_bytes` of the requests that it was asked last, for its version's successor.
     """
 
     instances: int = 1
@@ -109,6 +110,7 @@ class Workers:
     output_bytes: int = 512 * MIB
     load_timeout_s: float = 600.0
     memory_bytes: int = 0
+    recorded_bytes: int = 16 * MIB
     cpus: tuple[int, ...] = ()
     forks: bool = True
     modules: tuple[str, ...] = ()
@@ -130,6 +132,30 @@ class Repository:
     load: tuple[str, ...] = ()
     poll_s: float = 2.0
     rpc: bool = False
+
+
+SWAPS = ("overlap", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where versions come from, and how one takes another's place.
+
+    `place` is a folder with a store, ``folder:DIR`` or ``mlflow:URI``; empty is none.
+    `models` are ``NAME@ALIAS``, or names, which follow ``champion``. The registry is looked
+    at every `poll_s` besides its own word of changes. `most_warm` versions that served
+    before stay loaded for `keep_warm_s`. With `swap` replace a version may be ended before
+    the next one is loaded, where both do not fit. `state` is the server's own folder.
+    """
+
+    place: str = ""
+    models: tuple[str, ...] = ()
+    namespace: str = "default"
+    poll_s: float = 2.0
+    keep_warm_s: float = 1800.0
+    most_warm: int = 1
+    swap: str = "overlap"
+    state: Path | None = None
 
 
 LOG_FORMATS = ("plain", "json")
@@ -211,7 +237,7 @@ class Config:
     One built by hand has no control port: a program that wants one says which.
     """
 
-    path: Path
+    path: Path | None
     listen: Listen = Listen()
     tls: Tls = Tls()
     access: Access = Access()
@@ -221,6 +247,7 @@ class Config:
     batching: Batching = Batching()
     workers: Workers = Workers()
     repository: Repository = Repository()
+    registry: Registry = Registry()
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()

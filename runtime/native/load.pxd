@@ -29,6 +29,7 @@ cdef extern from "load/golden.h" namespace "leeboard::load" nogil:
         string raw
         double relative
         double absolute
+        string version
 
 cdef extern from "load/exchange.h" namespace "leeboard::load" nogil:
     cdef cppclass Outcome:
@@ -84,6 +85,7 @@ cdef extern from "load/generator.h" namespace "leeboard::load" nogil:
         cbool tells_deadline
         int64_t connect_timeout
         Profile profile
+        cbool keeps_records
 
     cdef enum Phase "leeboard::load::Phase":
         pass
@@ -114,4 +116,5 @@ cdef extern from "load/snapshot.h" namespace "leeboard::load" nogil:
     cmap[int, uint64_t] ErrorsOf(const Tally& tally) except +
     cmap[int, string] WordsOf(const Tally& tally) except +
     cmap[string, double] FiguresOf(const LogHistogram& histogram) except +
+    string RecordsOf(const Tally& tally) except +
     vector[pair[uint64_t, uint64_t]] BucketsOf(const LogHistogram& histogram) except +

@@ -44,6 +44,13 @@ class _Options(Protocol):
     def connect_timeout_ns(self) -> int: ...
     @property
     def packed(self) -> bool: ...
+    @property
+    def keeps_records(self) -> bool: ...
+
+_Golden = (
+    tuple[str, str, Sequence[int], bytes, float, float]
+    | tuple[str, str, Sequence[int], bytes, float, float, str]
+)
 
 @final
 class Generator:
@@ -51,19 +58,28 @@ class Generator:
 
     `goldens` is empty or has, for each message, the outputs that its answer must have:
     (name, datatype, shape, raw bytes, rtol, atol). An answer with other outputs is `wrong`.
+    A seventh entry is the version whose output that is: an answer must then name one of
+    the versions, and have its outputs.
     """
 
     def __init__(
         self,
         options: _Options,
         messages: Sequence[bytes],
-        goldens: Sequence[Sequence[tuple[str, str, Sequence[int], bytes, float, float]]],
+        goldens: Sequence[Sequence[_Golden]],
     ) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def wait(self, timeout_s: float) -> bool: ...
     def progress(self) -> Progress: ...
     def result(self) -> Result: ...
+    def records(self) -> bytes:
+        """Return what became of every request, if `keeps_records`; only after the end.
+
+        32 bytes each, in the order in which they ended: when it was due, left (0: never)
+        and ended, as int64 on Python's time.monotonic_ns; the version that answered, as
+        uint32 (0: none, or not compared); the gRPC code or -1 for a wrong answer, as int32.
+        """
 
 def call(options: _Options, message: bytes) -> tuple[int, str, bytes]:
     """Make one call of `options.method`; returns the gRPC code, its words and the reply.

@@ -11,7 +11,7 @@ from libcpp.vector cimport vector
 
 from runtime.native.load cimport (
     ORDINARY, PACKED, BucketsOf, CallOnce, CGenerator, CountsOf, ErrorsOf, FiguresOf,
-    GoldenOutput, LoadOptions, Outcome, Tally, WordsOf, kMaxDims,
+    GoldenOutput, LoadOptions, Outcome, RecordsOf, Tally, WordsOf, kMaxDims,
 )
 from runtime.native.status cimport check
 from runtime.native.wire cimport DTypeFromName, Status, string_view
@@ -44,12 +44,13 @@ cdef LoadOptions to_options(options) except *:
     native.tells_deadline = options.tells_deadline
     native.connect_timeout = options.connect_timeout_ns
     native.profile = PACKED if options.packed else ORDINARY
+    native.keeps_records = options.keeps_records
     return native
 
 
 cdef GoldenOutput to_golden(output) except *:
     cdef GoldenOutput golden
-    name, datatype, dims, raw, relative, absolute = output
+    name, datatype, dims, raw, relative, absolute = output[:6]
     cdef bytes dtype = datatype.encode()
     if len(dims) > <Py_ssize_t>kMaxDims:
         raise ValueError(f"{name} has more than {kMaxDims} dimensions")
@@ -61,6 +62,7 @@ cdef GoldenOutput to_golden(output) except *:
     golden.raw = raw
     golden.relative = relative
     golden.absolute = absolute
+    golden.version = "".join(output[6:]).encode()
     return golden
 
 
@@ -132,6 +134,9 @@ cdef class Generator:
             "ended": ENDS[<int>self._generator.get().ended()],
         }
 
+    def records(self):
+        return <bytes>RecordsOf(self._generator.get().tally())
+
 
 def call(options, bytes message not None):
     cdef LoadOptions native = to_options(options)
@@ -139,9 +144,7 @@ def call(options, bytes message not None):
     cdef string reply
     cdef Outcome outcome
     cdef Status status
-    cdef bytes text
     with nogil:
         status = CallOnce(native, body, &outcome, &reply)
     check(status)
-    text = outcome.text
-    return outcome.status, text.decode("utf-8", "replace"), <bytes>reply
+    return outcome.status, (<bytes>outcome.text).decode("utf-8", "replace"), <bytes>reply

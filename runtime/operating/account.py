@@ -33,7 +33,9 @@ from runtime.messages import (
     ServerMetadataRequest,
     ServerMetadataResponse,
 )
-from runtime.models.describe import CHOSEN_BY, SERVED_SINCE, called
+from runtime.models.describe import CHOSEN_BY, FOLLOWS, SERVED_SINCE, called
+from runtime.models.swapping.telling import Follows
+from runtime.operating.follows import Standing, follow_words, read_follows
 from runtime.operating.here import events_of
 from runtime.operating.looking import Metrics
 from runtime.operating.scrapes import Numbers, Scrape, failures, quantile
@@ -68,6 +70,7 @@ class Part:
     numbers: Numbers | None = None
     since: str = ""
     by: str = ""
+    follows: Follows | None = None  # None: no alias of a registry.
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def part_of(shown: Shown, statistics: dict[str, Answers], scrape: Scrape | None)
         scrape.versions.get(key) if scrape else None,
         parameter(shown.config, SERVED_SINCE),
         parameter(shown.config, CHOSEN_BY),
+        read_follows(parameter(shown.config, FOLLOWS)),
     )
 
 
@@ -196,6 +200,7 @@ def as_values(account: Account) -> dict[str, Any]:
                 **asdict(part.shown.listed),
                 "since": part.since,
                 "chosen_by": part.by,
+                "follows": asdict(part.follows) if part.follows else None,
                 "answers": asdict(part.answers) if part.answers else None,
                 "outcomes": dict(part.numbers.outcomes) if part.numbers else None,
                 "load_report": part.shown.report,
@@ -230,7 +235,10 @@ def head(account: Account) -> Iterator[str]:
         return
     noun = "version" if len(numbers) == 1 else "versions"
     yield f"{account.model} is served {where} by {noun} {listed(numbers)}."
-    if len(numbers) > 1:
+    if any(part.follows for part in account.parts):
+        told = [Standing(part.shown.listed, part.follows) for part in account.parts]
+        yield from follow_words(account.model, told)
+    elif len(numbers) > 1:
         best = max(numbers, key=lambda number: (len(number), number))
         yield f"Requests that name no version go to version {best}."
 
@@ -243,7 +251,7 @@ def serving_words(part: Part, at_s: float) -> Iterator[str]:
         by = f"; it was chosen by {part.by}" if part.by else ""
         yield f"{called_so} serves{since}{by}."
     if part.shown.config is not None:
-        yield f"{called_so} {config_words(part.shown.config)}."
+        yield f"{called_so} {config_words(part.shown.config, part.follows)}."
     if part.shown.listed.reason:
         yield f"{called_so} is in trouble: {part.shown.listed.reason}."
     for note in (part.shown.report or {}).get("notes", ()):
@@ -263,7 +271,7 @@ def moment(text: str, at_s: float) -> str:
     return f"{text} ({ago(passed_s)})"
 
 
-def config_words(config: Message) -> str:
+def config_words(config: Message, follows: Follows | None = None) -> str:
     """Say how a version runs, and out of which versions it was chosen."""
     groups = sum(group.count for group in config.instance_group)
     most = config.max_batch_size
@@ -271,6 +279,8 @@ def config_words(config: Message) -> str:
     usual = f", usually {preferred[0]}" if preferred else ""
     batches = f"in batches of at most {most} rows{usual}" if most else "without batching"
     runs = f"runs on {count(groups, 'worker')}, {batches}"
+    if follows is not None:
+        return f"{runs}; its model follows {follows.alias}"
     return f"{runs}; its model serves {policy_words(config.version_policy)}"
 
 

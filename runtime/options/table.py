@@ -14,9 +14,11 @@ from runtime.config import (
     LOG_LEVELS,
     MIB,
     MODES,
+    SWAPS,
     TRACE_EXPORTERS,
     TRACE_PROTOCOLS,
     Control,
+    Workers,
     parse_cpus,
 )
 from runtime.options.option import Kind, Option, Shown, Use
@@ -141,6 +143,12 @@ WORKERS = (
         shown=Shown(Kind.INTEGER, 0, lambda mib: mib * MIB),
     ),
     Option(
+        "workers.recorded_bytes",
+        "MiB of requests kept for the next version to be tried with; 0: none.",
+        called="recorded_memory",
+        shown=Shown(Kind.INTEGER, Workers().recorded_bytes // MIB, lambda mib: mib * MIB),
+    ),
+    Option(
         "workers.cpus",
         "Processors that workers may use, like 2,4-7.",
         called="worker_cpus",
@@ -179,6 +187,50 @@ REPOSITORY = (
         "repository.rpc",
         "Let clients of other machines load and unload models.",
         called="allow_repository_rpc",
+    ),
+)
+REGISTRY = (
+    Option(
+        "registry.place",
+        "Where versions come from: a store's folder, folder:DIR, mlflow:URI.",
+        called="registry",
+    ),
+    Option(
+        "registry.models",
+        "NAME@ALIAS to serve from the registry; NAME alone follows champion.",
+        called="model",
+    ),
+    Option("registry.namespace", "The namespace of the registry."),
+    Option(
+        "registry.poll_s",
+        "Seconds between two looks at the registry, besides its own word.",
+        called="registry_poll_secs",
+        reloads=True,
+    ),
+    Option(
+        "registry.keep_warm_s",
+        "Seconds that a version which served before stays loaded.",
+        called="keep_warm",
+        reloads=True,
+    ),
+    Option(
+        "registry.most_warm",
+        "How many such versions of a model there may be.",
+        called="versions_to_keep",
+        reloads=True,
+    ),
+    Option(
+        "registry.swap",
+        "Whether a version may end before the next one loads where both do not fit: "
+        f"{', '.join(SWAPS)}.",
+        called="swap",
+        choices=SWAPS,
+        reloads=True,
+    ),
+    Option(
+        "registry.state",
+        "This server's own folder: what it served last, and freezes.",
+        called="state_dir",
     ),
 )
 LOGS = (
@@ -258,6 +310,7 @@ OPTIONS: tuple[Option, ...] = (
     *BATCHING,
     *WORKERS,
     *REPOSITORY,
+    *REGISTRY,
     *LOGS,
     *SEEING,
     *SERVER,
@@ -268,7 +321,7 @@ CONFIG_VARIABLE = "LEEBOARD_CONFIG"
 STRANGERS = frozenset({
     CONFIG_VARIABLE, "LEEBOARD_MODULES", "LEEBOARD_FAULTS", "LEEBOARD_BUILD_JOBS",
     "LEEBOARD_FUZZ_SECONDS", "LEEBOARD_SOAK_SECONDS", "LEEBOARD_SERVER",
-    "LEEBOARD_TOKEN", "LEEBOARD_TOKEN_FILE",
+    "LEEBOARD_TOKEN", "LEEBOARD_TOKEN_FILE", "LEEBOARD_ACTOR",
 })  # fmt: skip
 """Variables that other parts read; all others that begin like ours must be options."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from runtime.access.decisions import Refused, refuse_model
@@ -67,7 +67,7 @@ class ModelChanges:
     """Carries changes out; one that has begun goes on though its caller leaves.
 
     `refused` says why nobody may change anything, if so. `roots` are paths of the
-    repository that no caller is told.
+    repository that no caller is told. Models that are `followed` come from a registry.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class ModelChanges:
         settings_of: SettingsOf,
         refused: Refused | None = None,
         roots: Sequence[str] = (),
+        followed: Collection[str] = (),
     ) -> None:
         self.manager = manager
+        self._followed = followed
         self.roots = roots
         self._settings_of = settings_of
         self._refused = refused
@@ -123,9 +125,15 @@ class ModelChanges:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _check(self, who: Identity | None, name: str) -> None:
+        refuse_model(who, name)
+        if name in self._followed:
+            raise Refused(
+                FAILED_PRECONDITION,
+                f"model {name!r} follows an alias of a registry: move the alias, or use "
+                "`leeboard rollback` and `leeboard freeze`",
+            )
         if self._refused is not None:
             raise self._refused
-        refuse_model(who, name)
 
     def _note(self, doing: str, who: Identity | None, name: str, version: str) -> None:
         logger.info(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,9 +22,11 @@ from runtime.metrics import certificate_family, control_family, identity_familie
 from runtime.metrics.exposition import Family, Scrape
 from runtime.models.manager import ModelManager
 from runtime.models.settings import ModelSettings
+from runtime.models.swapping.swaps import Swaps
 from runtime.native.access import identity_counts
 from runtime.native.server import Server as Plane
 from runtime.observe.observer import Observer
+from runtime.server import following
 from runtime.server.access_guard import AccessGuard
 from runtime.server.certificates import Certificates, files_of
 from runtime.server.control import ControlServer, Guard
@@ -36,6 +38,7 @@ from runtime.server.numbers import Numbers
 from runtime.server.reflection_service import ReflectionService
 from runtime.server.repository_calls import RepositoryCalls, why_refused
 from runtime.server.server_service import About, ServerService
+from runtime.server.versions_service import VersionsService
 
 
 def exposed(config: Config) -> Exposure:
@@ -53,31 +56,45 @@ def exposed(config: Config) -> Exposure:
     )
 
 
-def roots_of(path: Path) -> tuple[str, ...]:
-    """Return how a repository's place may be written in errors, the longest first."""
-    folder = path.parent if path.is_file() else path
-    places = {str(folder.resolve()), str(folder.absolute())} - {"/"}
-    return tuple(sorted(places, key=len, reverse=True))
+def roots_of(config: Config) -> tuple[str, ...]:
+    """Return how the places of models may be written in errors, the longest first."""
+    folders: list[Path] = []
+    if config.path is not None:
+        folders.append(config.path.parent if config.path.is_file() else config.path)
+    folders += following.places_of(config.registry, config.listen.grpc_port)
+    places = {str(f.resolve()) for f in folders} | {str(f.absolute()) for f in folders}
+    return tuple(sorted(places - {"/"}, key=len, reverse=True))
+
+
+def make_swaps(app: Running, names: Collection[str]) -> Swaps | None:
+    """Return what follows the registry, if anything does.
+
+    Raises ConfigError where one of the `names`, which the folder has, is to follow it too.
+    """
+    if not app.config.registry.models:
+        return None
+    following.check_names(app.config.registry, names)
+    return following.make_swaps(app.config, app.manager, lambda: app.config.registry.poll_s)
 
 
 def changes_of(
-    config: Config,
-    manager: ModelManager,
-    settings_of: Callable[[str, str], ModelSettings],
-    plane: Plane,
-    access: AccessGuard,
+    app: Running, settings_of: Callable[[str, str], ModelSettings]
 ) -> tuple[ModelChanges, RepositoryCalls]:
     """Return what changes models for the control port, and for the gRPC port.
 
     On the control port only the mode may forbid it: who reaches that port from elsewhere
     has shown a token already.
     """
-    roots, has_tokens = roots_of(config.path), config.access.tokens is not None
-    refused = why_refused(config.repository, True, has_tokens)
-    local = ModelChanges(manager, settings_of, refused, roots)
-    refused = why_refused(config.repository, is_local(config.listen.host), has_tokens)
-    remote = ModelChanges(manager, settings_of, refused, roots)
-    return local, RepositoryCalls(remote, plane, access.identity_of)
+    config, swaps = app.config, app.swaps
+    roots, has_tokens = roots_of(config), config.access.tokens is not None
+    followed = swaps.models if swaps else frozenset()
+
+    def made(is_near: bool) -> ModelChanges:
+        refused = why_refused(config.repository, is_near, has_tokens)
+        return ModelChanges(app.manager, settings_of, refused, roots, followed)
+
+    remote = made(is_local(config.listen.host))
+    return made(True), RepositoryCalls(remote, app.plane, app.access.identity_of)
 
 
 class Running(Protocol):
@@ -91,6 +108,7 @@ class Running(Protocol):
     access: AccessGuard
     changes: ModelChanges
     control: ControlServer | None
+    swaps: Swaps | None
 
     @property
     def http_port(self) -> int:
@@ -108,6 +126,7 @@ def features_of(config: Config) -> list[str]:
         "tokens": config.access.tokens is not None,
         "insecure": config.access.insecure,
         "repository-rpc": config.repository.rpc,
+        "registry": bool(config.registry.models),
         f"model-control-{config.repository.mode}": True,
     }
     return [name for name, is_on in on.items() if is_on]
@@ -129,6 +148,8 @@ def make_control(app: Running, more: Sequence[Service] = ()) -> ControlServer:
         )
 
     ours: list[Service] = [ServerService(about), ModelsService(app.changes), *more]
+    if app.swaps is not None:
+        ours.append(VersionsService(app.swaps, app.changes.roots))
     names = [service.name for service in ours]
     health = HealthService(names, app.is_ready)
     names += [health.name, ReflectionService(()).name]
@@ -154,6 +175,8 @@ def scrape_of(app: Running) -> Scrape:
     def others() -> Iterator[Family]:
         yield from app.observer.families()
         yield from identity_families(identity_counts(app.plane))
+        if app.swaps is not None:
+            yield from following.swap_families(app.swaps)
         if app.control is not None:
             yield control_family(app.control.counts)
         if app.certificates is not None:
@@ -191,7 +214,11 @@ def reloads_of(app: Running) -> Iterator[tuple[str, Callable[[Config], str]]]:
         ms = config.logs.slow_request_ms
         return f"from {ms:g} ms" if app.observer.set_slow_ms(ms) else ""
 
+    def keeping(config: Config) -> str:
+        return following.keep_by(app.swaps, config.registry) if app.swaps else ""
+
     yield "log level", log_level
+    yield "kept versions", keeping
     yield "slow requests", slow_requests
     yield "tokens", lambda _: app.access.reload()
     if certificates is not None:

@@ -136,6 +136,7 @@ def test_changes_of_state_are_kept_and_tritons_names_can_be_left_out(
 
 
 def test_a_version_that_was_never_loaded_has_no_numbers(config: Config) -> None:
+    assert config.path is not None
     config.path.write_bytes(b"not a model")
     app = asyncio.run(made(config))
     assert Numbers(app.plane, app.manager, NO_EXEMPLARS).versions() == []
@@ -195,6 +196,7 @@ def test_a_port_in_use_ends_a_server_and_leaves_another_ones_ready_file(
 def test_a_server_with_nothing_to_serve_says_why_and_ends(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
+    assert config.path is not None
     config.path.write_bytes(b"not a model")
     assert serve(config) == 1
     assert any(m.startswith("not serving: same version 1: ") for m in caplog.messages)

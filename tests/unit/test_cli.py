@@ -134,6 +134,7 @@ def shown(
         plane=SimpleNamespace(ports=ports),
         endpoint=SimpleNamespace(port=8002),
         control=SimpleNamespace(where=control) if control else None,
+        swaps=None,
     )
     show_table(cast(App, running))
     return [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]

@@ -15,6 +15,7 @@ from runtime.config import (
     Control,
     Listen,
     Logs,
+    Registry,
     Tracing,
     Workers,
     check,
@@ -41,6 +42,11 @@ HERE = Path()
         Config(HERE, logs=Logs("json", "debug", 86_400_000.0)),
         Config(HERE, tracing=Tracing("otlp", "https://c:4317", "http/protobuf", 1.0, 0)),
         Config(HERE, tracing=Tracing("none", share=0.0, most_per_s=1_000_000)),
+        Config(None, registry=Registry("reg", ("m",))),
+        Config(HERE, registry=Registry("reg")),
+        Config(HERE, registry=Registry(poll_s=0.1, keep_warm_s=0, most_warm=0)),
+        Config(HERE, registry=Registry(poll_s=86_400, keep_warm_s=31_536_000)),
+        Config(HERE, registry=Registry(most_warm=64, swap="replace")),
     ],
 )
 def test_every_bound_is_allowed(config: Config) -> None:
@@ -71,6 +77,11 @@ def test_every_bound_is_allowed(config: Config) -> None:
             Config(HERE, workers=Workers(memory_bytes=MIB << 31)),
             "--worker-memory is 2147483648",
         ),
+        (Config(HERE, workers=Workers(recorded_bytes=-1)), "--recorded-memory is -1"),
+        (
+            Config(HERE, workers=Workers(recorded_bytes=4097 * MIB)),
+            "--recorded-memory is 4097; it must be 0 to 4096",
+        ),
         (Config(HERE, batching=Batching(batch_timeout_s=-1)), "--batch-timeout is -1"),
         (
             Config(HERE, batching=Batching(batch_timeout_s=86_401)),
@@ -100,6 +111,14 @@ def test_every_bound_is_allowed(config: Config) -> None:
             Config(HERE, tracing=Tracing(endpoint="c:4317")),
             "--trace-endpoint 'c:4317' is no",
         ),
+        (Config(HERE, registry=Registry(poll_s=0.09)), "--registry-poll-secs is 0.09"),
+        (Config(HERE, registry=Registry(poll_s=nan)), "--registry-poll-secs is nan"),
+        (Config(HERE, registry=Registry(keep_warm_s=-1)), "--keep-warm is -1; it must be"),
+        (Config(HERE, registry=Registry(most_warm=65)), "--versions-to-keep is 65"),
+        (Config(HERE, registry=Registry(swap="never")), "--swap 'never' is not known"),
+        (Config(HERE, registry=Registry("", ("m",))), "--model m needs --registry"),
+        (Config(None), "there is nothing to serve: give PATH, or --registry and --model"),
+        (Config(None, registry=Registry("reg")), "--registry needs --model NAME@ALIAS"),
     ],
 )
 def test_a_number_out_of_bounds_is_refused_by_its_option(

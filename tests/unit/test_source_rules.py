@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE_LIMITS = {".py": 350, ".pyi": 350, ".pyx": 150, ".pxd": 150, ".cc": 400, ".h": 200}
-HEAVY = {"torch", "pyarrow", "sqlalchemy", "grpc", "sklearn", "onnxruntime", "onnx",
-         "matplotlib"}  # fmt: skip
+HEAVY = {"torch", "pyarrow", "sqlalchemy", "alembic", "grpc", "sklearn", "onnxruntime",
+         "onnx", "matplotlib"}  # fmt: skip
 GENERATED = re.compile(r"_pb2(_grpc)?\.pyi?$")
 SLEEP = re.compile(r"(?<!\w)u?sleep_?(for|until)?[(]")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(work|root|home|Users)/\w")

@@ -135,3 +135,35 @@ def test_hostile_traffic_is_a_sentence_with_its_source(tmp_path: Path) -> None:
         in text
     )
     assert "16.0 MiB more: [hostile.json](benchmarks/results/hostile.json)" in text
+
+
+def swapped(tmp_path: Path, is_good: bool) -> str:
+    """Return the figures of one promise and one version that must not serve."""
+    row = Row(
+        "lost-mlp", "200 swaps: lost", "", Limit("at most", 0.0), Interval(0, 0, 0, 1.0, 1),
+        beside={"requests": Interval(5000, 5000, 5000, 1.0, 1)},
+    )  # fmt: skip
+    refusal = {"words": "hang in load", "is_good": is_good, "counts": {"requests": 900}}
+    content = {
+        "machine": MACHINE,
+        "load": {"share_of_knee": 0.7},
+        "rows": [row.as_json()],
+        "refusals": [refusal],
+    }
+    (tmp_path / "swap.json").write_text(json.dumps(content))
+    return figures(tmp_path)
+
+
+def test_swaps_have_their_verdicts_and_what_was_refused(tmp_path: Path) -> None:
+    text = swapped(tmp_path, is_good=True)
+    assert "| 200 swaps: lost | 0 [0, 0] | met | requests 5,000 |" in text.splitlines()
+    assert "[swap.json](benchmarks/results/swap.json)" in text
+    assert "at 70% of the knee" in text
+    assert "(hang in load)" in text
+    assert "none of 900 requests meanwhile failed" in text
+
+
+def test_a_broken_version_that_was_not_refused_is_named(tmp_path: Path) -> None:
+    text = swapped(tmp_path, is_good=False)
+    assert "hang in load: not refused as it must be." in text
+    assert "none of" not in text

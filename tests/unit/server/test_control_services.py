@@ -14,12 +14,14 @@ from runtime.access.roles import ANYBODY, Role
 from runtime.messages import POOL, HealthCheckRequest, Message, message
 from runtime.models.manager import ModelManager
 from runtime.models.settings import ModelSettings
+from runtime.models.swapping.swaps import Swaps
 from runtime.server.control_services import Caller, Service, method_table
 from runtime.server.health_service import HealthService
 from runtime.server.model_changes import ModelChanges
 from runtime.server.models_service import ModelsService
 from runtime.server.reflection_service import ReflectionService, Request
 from runtime.server.server_service import About, ServerService
+from runtime.server.versions_service import VersionsService
 
 NOBODY_ASKED = Caller(None, "ipv4:127.0.0.1:1")
 OPS = Identity("ops", Role.OPERATOR, ("m*",), Quota(5, 7, 3))
@@ -121,6 +123,23 @@ def test_models_are_not_changed_while_the_server_drains() -> None:
     assert (caught.value.code, manager.asked) == (14, [])
 
 
+def test_models_that_follow_a_registry_are_not_changed_by_calls() -> None:
+    manager = FakeManager()
+    changes = ModelChanges(
+        cast(ModelManager, manager), lambda *_: ModelSettings(), followed={"fraud"}
+    )
+
+    async def story() -> None:
+        for change in (changes.load, changes.unload, changes.reload):
+            with pytest.raises(Refused, match=r"'fraud' follows an alias.*rollback") as no:
+                await change(None, "fraud")
+            assert no.value.code == 9
+        await changes.load(None, "spam")
+
+    asyncio.run(story())
+    assert [asked[:2] for asked in manager.asked] == [("load", "spam")]
+
+
 def test_a_change_goes_on_though_its_caller_leaves() -> None:
     class Slow(FakeManager):
         entered, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -198,7 +217,11 @@ def test_reflection_tells_services_files_and_what_it_does_not_know() -> None:
 
 
 def test_every_method_of_control_proto_is_served_with_roles_that_it_names() -> None:
-    services: list[Service] = [ServerService(about), models_service(FakeManager())]
+    services: list[Service] = [
+        ServerService(about),
+        models_service(FakeManager()),
+        VersionsService(cast(Swaps, None)),
+    ]
     table = method_table(services)
     wanted = {
         "/leeboard.v1.Server/Info": ANYBODY,
@@ -207,6 +230,11 @@ def test_every_method_of_control_proto_is_served_with_roles_that_it_names() -> N
         "/leeboard.v1.Models/Load": Role.OPERATOR,
         "/leeboard.v1.Models/Unload": Role.OPERATOR,
         "/leeboard.v1.Models/Reload": Role.OPERATOR,
+        "/leeboard.v1.Versions/Status": Role.VIEWER | Role.INFER,
+        "/leeboard.v1.Versions/Rollback": Role.OPERATOR,
+        "/leeboard.v1.Versions/Freeze": Role.OPERATOR,
+        "/leeboard.v1.Versions/Unfreeze": Role.OPERATOR,
+        "/leeboard.v1.Versions/Retry": Role.OPERATOR,
     }
     assert {path: method.needs for path, (_, method) in table.items()} == wanted
     declared = POOL.FindFileByName("control.proto").services_by_name.values()

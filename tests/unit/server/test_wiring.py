@@ -73,14 +73,14 @@ def test_the_places_of_a_repository_are_its_folders(
     (tmp_path / "real" / "m").mkdir(parents=True)
     (tmp_path / "real" / "x.onnx").touch()
     (tmp_path / "link").symlink_to("real")
-    assert roots_of(tmp_path / "real" / "x.onnx") == (str(tmp_path / "real"),)
-    assert set(roots_of(tmp_path / "link")) == {
+    assert roots_of(Config(tmp_path / "real" / "x.onnx")) == (str(tmp_path / "real"),)
+    assert set(roots_of(Config(tmp_path / "link"))) == {
         str(tmp_path / "link"),
         str(tmp_path / "real"),
     }
     monkeypatch.chdir(tmp_path)
-    assert roots_of(Path("real")) == (str(tmp_path / "real"),)
-    assert roots_of(Path("/")) == ()
+    assert roots_of(Config(Path("real"))) == (str(tmp_path / "real"),)
+    assert roots_of(Config(Path("/"))) == ()
 
 
 def test_a_guard_without_a_file_asks_nobody(plane: Server) -> None:
