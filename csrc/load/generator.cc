@@ -53,6 +53,9 @@ Generator::Generator(LoadOptions options, std::vector<std::string> messages,
   shared_.profile = options_.profile;
   shared_.head = &head_;
   shared_.listener = this;
+  if (options_.keeps_records) {
+    tally_.KeepRecords();
+  }
   if (options_.rate > 0) {
     arrivals_.emplace(options_.rate, options_.poisson, options_.seed);
   }
@@ -259,14 +262,17 @@ void Generator::OnEnded(Exchange* exchange, Outcome&& outcome) {
 
 void Generator::Finish(Exchange* exchange, const Outcome& outcome, Nanos now) {
   bool wrong = false;
+  std::uint32_t version = 0;
   if (outcome.status == kStatusOk && !goldens_.empty()) {
     const auto* reply = reinterpret_cast<const std::uint8_t*>(exchange->reply.data());
     wrong =
         !check_.Matches({reply, exchange->reply.size()}, goldens_[exchange->message]);
+    version = check_.version();
   }
   exchange->attempts = 0;
   idle_.push_back(exchange);
-  Count({outcome.status, wrong, exchange->due, now, &outcome.text});
+  Count({outcome.status, wrong, exchange->due, now, &outcome.text, exchange->sent,
+         version});
 }
 
 void Generator::Count(const Ending& ending) {

@@ -59,6 +59,7 @@ struct LoadOptions {
   Nanos backlog_grace = 2'000'000'000;
   Nanos give_up = 5'000'000'000;  // Without a connection for so long, it is over.
   Profile profile = Profile::kPacked;
+  bool keeps_records = false;  // Of every request; see Tally.
 };
 
 enum class Phase : std::uint8_t { kConnecting, kWarmup, kMeasuring, kDraining, kOver };

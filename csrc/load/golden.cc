@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -117,19 +118,34 @@ bool GoldenCheck::Matches(std::span<const std::uint8_t> response,
   if (!Read(response)) {
     return false;
   }
-  return std::all_of(
-      golden.begin(), golden.end(), [this](const GoldenOutput& expected) {
-        const auto found = std::find_if(
-            outputs_.begin(), outputs_.end(),
-            [&](const auto& output) { return output.name == expected.name; });
-        return found != outputs_.end() && OutputMatches(*found, expected);
-      });
+  bool is_known = golden.empty();
+  for (const GoldenOutput& expected : golden) {
+    if (!expected.version.empty() && expected.version != version_) {
+      continue;
+    }
+    is_known = true;
+    const auto found =
+        std::find_if(outputs_.begin(), outputs_.end(),
+                     [&](const auto& output) { return output.name == expected.name; });
+    if (found == outputs_.end() || !OutputMatches(*found, expected)) {
+      return false;
+    }
+  }
+  return is_known;
 }
 
-// ModelInferResponse {outputs = 5, raw_output_contents = 6}.
+std::uint32_t GoldenCheck::version() const {
+  std::uint32_t number = 0;
+  const char* end = version_.data() + version_.size();
+  const auto [at, error] = std::from_chars(version_.data(), end, number);
+  return error == std::errc() && at == end ? number : 0;
+}
+
+// ModelInferResponse {model_version = 2, outputs = 5, raw_output_contents = 6}.
 bool GoldenCheck::Read(std::span<const std::uint8_t> response) {
   outputs_.clear();
   raws_.clear();
+  version_.clear();
   wire::ProtoReader reader(response);
   while (reader.Next()) {
     if (reader.tag() == wire::TextTag(5)) {
@@ -138,6 +154,8 @@ bool GoldenCheck::Read(std::span<const std::uint8_t> response) {
       }
     } else if (reader.tag() == wire::TextTag(6)) {
       raws_.push_back(reader.payload());
+    } else if (reader.tag() == wire::TextTag(2)) {
+      version_ = reader.text();
     }
   }
   if (!reader.ok() || raws_.size() > outputs_.size()) {

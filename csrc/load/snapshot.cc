@@ -68,4 +68,14 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> BucketsOf(
   return buckets;
 }
 
+std::string RecordsOf(const Tally& tally) {
+  static_assert(sizeof(Record) == 32);
+  std::string bytes;
+  bytes.reserve(tally.records().size() * sizeof(Record));
+  for (const Record& record : tally.records()) {
+    bytes.append(reinterpret_cast<const char*>(&record), sizeof record);
+  }
+  return bytes;
+}
+
 }  // namespace leeboard::load

@@ -26,6 +26,8 @@ std::map<std::string, double> FiguresOf(const LogHistogram& histogram);
 // Highest value and count of every bucket that is not empty.
 std::vector<std::pair<std::uint64_t, std::uint64_t>> BucketsOf(
     const LogHistogram& histogram);
+// All records as they lie in memory, one behind the other.
+std::string RecordsOf(const Tally& tally);
 
 }  // namespace leeboard::load
 

@@ -28,6 +28,10 @@ void Tally::OnSent(Nanos due, Nanos now, bool was_held) {
 
 void Tally::OnEnding(const Ending& ending) {
   Tick(ending.now);
+  if (keeps_records_) {
+    records_.push_back({ending.due, ending.sent, ending.now, ending.version,
+                        ending.wrong ? -1 : ending.status});
+  }
   const bool failed = ending.status != kStatusOk;
   const bool is_ok = !failed && !ending.wrong;
   totals_.answered.Add();

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -47,6 +48,17 @@ struct Ending {
   Nanos due = 0;
   Nanos now = 0;
   const std::string* text = nullptr;
+  Nanos sent = 0;             // 0: it never left.
+  std::uint32_t version = 0;  // Which version answered, where goldens are compared.
+};
+
+// The same, kept of every request: read by others as it lies in memory.
+struct Record {
+  std::int64_t due = 0;
+  std::int64_t sent = 0;
+  std::int64_t ended = 0;
+  std::uint32_t version = 0;
+  std::int32_t outcome = 0;  // A gRPC code; -1 is OK with a wrong answer.
 };
 
 class Tally {
@@ -58,6 +70,10 @@ class Tally {
   [[nodiscard]] bool is_measured(Nanos due) const {
     return due >= begin_ && due < end_;
   }
+
+  // From now on every ending is kept, which takes 32 bytes each.
+  void KeepRecords() { keeps_records_ = true; }
+  [[nodiscard]] const std::deque<Record>& records() const { return records_; }
 
   void OnSent(Nanos due, Nanos now, bool was_held);
   // A request that failed before it could leave; OnEnding follows.
@@ -112,6 +128,8 @@ class Tally {
   std::uint64_t failed_this_second_ = 0;
   Nanos second_ends_ = 0;
   std::vector<Second> series_;
+  bool keeps_records_ = false;
+  std::deque<Record> records_;  // Grows without moving what it has.
   mutable std::mutex mu_;
   Second last_second_;       // Guarded by mu_.
   bool has_second_ = false;  // Guarded by mu_.

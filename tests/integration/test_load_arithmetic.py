@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import struct
 from typing import Any
 
 import pytest
@@ -18,11 +19,20 @@ from runtime.native.load import Generator
 from tests.integration.scripted_grpc import Reply, Script, ScriptedGrpc
 
 PATIENCE_S = 30.0
+RECORD = struct.Struct("=qqqIi")
+"""When a request was due, sent and ended; the version that answered, and the code."""
+
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
 def run(script: Script, **changes: Any) -> tuple[Result, ScriptedGrpc]:
     """Run to the end against a server with this script."""
+    generator, server = generate(script, **changes)
+    return generator.result(), server
+
+
+def generate(script: Script, **changes: Any) -> tuple[Generator, ScriptedGrpc]:
+    """Return a generator that has run to its end, and the server with this script."""
     with ScriptedGrpc(script) as server:
         address = f"127.0.0.1:{server.port}"
         made = {"in_flight": 2000, "method": "/inference.GRPCInferenceService/ModelInfer"}
@@ -30,7 +40,7 @@ def run(script: Script, **changes: Any) -> tuple[Result, ScriptedGrpc]:
         generator = Generator(options, [b"question"], [])
         generator.start()
         assert generator.wait(PATIENCE_S), "it hangs"
-        return generator.result(), server
+        return generator, server
 
 
 def logged_latencies(result: Result, server: ScriptedGrpc, rate: float) -> list[float]:
@@ -82,6 +92,24 @@ def known_mix(number: int, _: int) -> Reply:
     if number % 11 == 10:
         return Reply(status=3, message="bad input")
     return Reply()
+
+
+def test_every_request_has_a_record_that_fits_what_the_server_wrote() -> None:
+    generator, server = generate(known_mix, in_flight=5, requests=100, keeps_records=True)
+    records = [RECORD.unpack_from(generator.records(), at)
+               for at in range(0, len(generator.records()), RECORD.size)]  # fmt: skip
+    assert len(records) == len(server.served)
+    assert sorted(code for *_, code in records) == sorted(s.status for s in server.served)
+    came = sorted(served.came_ns for served in server.served)
+    sent = sorted(sent for _, sent, *_ in records)
+    assert all(left <= heard for left, heard in zip(sent, came, strict=True))
+    assert all(due <= sent <= ended for due, sent, ended, *_ in records)
+    assert {version for *_, version, _ in records} == {0}
+
+
+def test_nothing_is_recorded_unless_it_is_asked_for() -> None:
+    generator, _ = generate(known_mix, in_flight=5, requests=10)
+    assert generator.records() == b""
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -254,6 +254,42 @@ void CheckDamaged(std::uint64_t seed) {
   GoldenCheck().Matches(exact, golden);
 }
 
+TEST(GoldenTest, AnAnswerIsHeldToTheOutputsOfItsVersion) {
+  const std::string raw[] = {Raw<float>({1.0F}), Raw<float>({2.0F})};
+  Golden golden;
+  for (const char* version : {"1", "2"}) {
+    golden.push_back(Expected(DType::kFp32, 1, raw[golden.size()]));
+    golden.back().version = version;
+  }
+  const auto answer = [&](const char* version, const std::string& values) {
+    return Message().Text(2, version).str() + Response(DType::kFp32, 1, values);
+  };
+  EXPECT_TRUE(Matches(answer("1", raw[0]), golden));
+  EXPECT_TRUE(Matches(answer("2", raw[1]), golden));
+  EXPECT_FALSE(Matches(answer("1", raw[1]), golden));
+  EXPECT_FALSE(Matches(answer("2", raw[0]), golden));
+  // Of a version that nothing is known of, or of none.
+  EXPECT_FALSE(Matches(answer("3", raw[0]), golden));
+  EXPECT_FALSE(Matches(Response(DType::kFp32, 1, raw[0]), golden));
+  EXPECT_TRUE(Matches(answer("3", raw[0]), {}));
+  // An output of any version is expected beside those of one.
+  golden.front().version.clear();
+  EXPECT_TRUE(Matches(answer("3", raw[0]), golden));
+  EXPECT_FALSE(Matches(answer("2", raw[1]), golden));
+}
+
+TEST(GoldenTest, TheVersionIsThatOfTheLastAnswer) {
+  GoldenCheck check;
+  EXPECT_EQ(check.version(), 0u);
+  const std::pair<std::string, std::uint32_t> cases[] = {
+      {"17", 17},        {"", 0},   {"4294967295", 4294967295U},
+      {"4294967296", 0}, {"1a", 0}, {"-1", 0}};
+  for (const auto& [text, number] : cases) {
+    check.Matches(wire::BytesOf(Message().Text(2, text).str()), {});
+    EXPECT_EQ(check.version(), number) << text;
+  }
+}
+
 TEST(GoldenFuzz, DamagedAnswersAreJudgedWithoutHarm) {
   std::uint64_t seed = 1;
   for (; seed <= 20'000; ++seed) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,26 @@ TEST_F(TallyTest, OnlyRequestsThatWereDueInTheMeasuredPartAreMeasured) {
   EXPECT_EQ(tally.ok(), 2u);
   EXPECT_EQ(tally.totals().ok.get(), 5u);
   EXPECT_EQ(tally.answered_within(), 2u);
+}
+
+TEST_F(TallyTest, EveryEndingIsKeptWhereRecordsAreWanted) {
+  End(0, 1);
+  EXPECT_TRUE(tally.records().empty());
+  tally.KeepRecords();
+  tally.OnEnding({kStatusOk, false, 10, 30, nullptr, 20, 7});
+  tally.OnEnding({kStatusOk, true, 11, 31, nullptr, 21, 8});
+  tally.OnEnding({kStatusUnavailable, false, 12, 32, nullptr, 0, 0});
+  const std::vector<std::array<std::int64_t, 5>> wanted = {
+      {10, 20, 30, 7, kStatusOk},
+      {11, 21, 31, 8, -1},
+      {12, 0, 32, 0, kStatusUnavailable}};
+  ASSERT_EQ(tally.records().size(), wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const Record& kept = tally.records()[i];
+    EXPECT_EQ((std::array<std::int64_t, 5>{kept.due, kept.sent, kept.ended,
+                                           kept.version, kept.outcome}),
+              wanted[i]);
+  }
 }
 
 TEST_F(TallyTest, LatencyIsFromWhenItWasDueToWhenItCame) {
