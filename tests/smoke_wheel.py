@@ -32,6 +32,8 @@ def check_contents() -> None:
     package = files("runtime")
     assert (package / "py.typed").is_file()
     assert any(entry.name.endswith(".binpb") for entry in (package / "protos").iterdir())
+    migrations = package / "store" / "migrations" / "versions"
+    assert any(entry.name.startswith("r0001") for entry in migrations.iterdir())
     native = [entry.name for entry in (package / "native").iterdir()]
     compiled = [name.partition(".")[0] for name in native if name.endswith(".so")]
     assert compiled, "the wheel holds no extension module"
