@@ -23,7 +23,7 @@ def makers() -> dict[str, Callable[[Path], Path]]:
     }
 
 
-def save_minilm(path: Path) -> Path:
+def save_minilm(path: Path, seed: int = 0) -> Path:
     """Write an encoder of MiniLM-L6's size with random weights: INT64 [N, 32] tokens."""
     import torch
 
@@ -33,7 +33,7 @@ def save_minilm(path: Path) -> Path:
     class Tokens(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             self.encoder = build()
 
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:

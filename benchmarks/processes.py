@@ -44,10 +44,14 @@ def pinned(core: int, *command: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server answers; `http` is 0 for one without metrics."""
+    """Where a server answers; `http` is 0 for one without metrics.
+
+    `control` is the control port's address, as clients write it, where there is one.
+    """
 
     grpc: int
     http: int = 0
+    control: str = ""
 
     @property
     def target(self) -> str:
@@ -79,7 +83,8 @@ class Server:
         try:
             about = self._await(ready)
             self.ready_s = time.perf_counter() - began
-            self.address = Address(about["grpc_port"], about.get("http_port", 0))
+            ports = about["grpc_port"], about.get("http_port", 0)
+            self.address = Address(*ports, about.get("control") or "")
         except BaseException:
             self.close()
             raise
@@ -103,9 +108,15 @@ class Server:
         """Return the processes that serve: the front, its zygote, and its workers."""
         return family(self.process.pid)
 
-    def log_text(self) -> str:
-        """Return what the process has printed so far."""
-        return self._log_path.read_text()
+    def log_text(self, begin: int = 0) -> str:
+        """Return what the process has printed so far, from the `begin`-th byte on."""
+        with self._log_path.open("rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")
+
+    def log_bytes(self) -> int:
+        """Return how many bytes the process has printed so far."""
+        return self._log_path.stat().st_size
 
     def tell(self, line: str) -> None:
         """Write a line to the process's standard input."""

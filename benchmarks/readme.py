@@ -4,8 +4,8 @@
 
 What stands between the two markers is replaced: the promises out of results/latest.json
 and, where they are there, what each fault does (faults.json), what hostile traffic does
-(hostile.json), and the comparison with other servers (peers.json). A test compares
-README.md with what this would write.
+(hostile.json), what swaps of versions do (swap.json), and the comparison with other
+servers (peers.json). A test compares README.md with what this would write.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ README = ROOT / "README.md"
 BEGIN = "<!-- figures: `make readme` writes them out of benchmarks/results -->"
 END = "<!-- end of figures -->"
 PEERS, FAULTS, HOSTILE = "peers.json", "faults.json", "hostile.json"
+SWAP = "swap.json"
 LINK = "benchmarks/results"
 
 LOADED, ALONE = 64, 1
@@ -222,10 +223,35 @@ def hostile_text(content: Content) -> str:
     )
 
 
+def swap_text(content: Content) -> str:
+    """Return the table of swaps, and what became of versions that must not serve."""
+    rows, refusals = content["rows"], content["refusals"]
+    head = ("promise", "figure [interval]", "verdict", "beside it, same run")
+    lines = [promise_cells(row)[:-1] for row in rows]
+    share = content["load"]["share_of_knee"]
+    bad = [refusal["words"] for refusal in refusals if not refusal["is_good"]]
+    asked = sum(refusal["counts"]["requests"] for refusal in refusals)
+    kinds = ", ".join(refusal["words"] for refusal in refusals)
+    words = [
+        f"`make swap` on {machines([content])}: three versions with other answers take",
+        f"turns under an alias, at {share:.0%} of the knee, and every answer is held to",
+        "the version that it names. A swap that *loads* fetches, loads and proves its",
+        f"version; the others go back to the warm one: [{SWAP}]({LINK}/{SWAP}).",
+    ]
+    good = (
+        "Each was refused, the old version went on, and the reason stood in the log, in "
+        f"`leeboard why` and in the audit log; none of {asked:,} requests meanwhile failed."
+    )
+    outcome = f"{', '.join(bad)}: not refused as it must be." if bad else good
+    tried = f"Versions that must never serve ({kinds}) were tried, too. {outcome}"
+    return "\n".join([" ".join(words), "", *lines_of([head, *lines]), "", tried])
+
+
 PARTS: tuple[tuple[str, Callable[[Content], str]], ...] = (
     (LATEST, promises_text),
     (FAULTS, faults_text),
     (HOSTILE, hostile_text),
+    (SWAP, swap_text),
     (PEERS, peers_text),
 )
 """Files of results and their words, in README.md's order."""

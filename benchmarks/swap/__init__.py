@@ -1,0 +1,1 @@
+"""What clients notice of swaps: `python -m benchmarks.swap`."""
