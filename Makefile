@@ -8,7 +8,7 @@ BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 300
 
-.PHONY: build demo demo-models test check native fuzz soak bench faults hostile peers readme protos wheel clean
+.PHONY: build demo demo-models test check native fuzz soak bench faults hostile swap peers readme protos wheel clean
 
 build:
 	@$(BOOTSTRAP) cpu
@@ -17,7 +17,7 @@ demo:
 	@$(BOOTSTRAP) cpu demo
 	@$(RUN) -m runtime.testing.demo
 
-# Tests that run HAProxy or npm are skipped where there is none, but not in CI.
+# Tests that run HAProxy, npm or MLflow's server are skipped where there is none, but not in CI.
 test:
 	@$(BOOTSTRAP) $(if $(CI),--system clients) cpu demo dev
 	@$(RUN) -m pytest $(ARGS)
@@ -66,6 +66,11 @@ faults:
 hostile:
 	@$(BOOTSTRAP) cpu demo dev
 	@$(RUN) -m benchmarks.hostile $(ARGS)
+
+# Versions swapped, rolled back and refused under load: what clients see of it.
+swap:
+	@$(BOOTSTRAP) cpu torch demo dev
+	@$(RUN) -m benchmarks.swap $(ARGS)
 
 # The figures of the last full runs of the above, and of make peers, into README.md.
 readme:
