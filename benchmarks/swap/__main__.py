@@ -84,8 +84,13 @@ def measure_broken(folder: Path, found: Found) -> None:
     found.refusals += broken.try_all(folder, broken.CANDIDATES)
 
 
-def measure(parts: Sequence[str], chosen: Chosen, folder: Path) -> Found:
-    """Measure parts one after the other; what fails is said, the others go on."""
+def measure(
+    parts: Sequence[str], chosen: Chosen, folder: Path, keep: Callable[[Found], None]
+) -> Found:
+    """Measure parts one after the other; what fails is said, the others go on.
+
+    `keep` is given what was found after each part: a run that is cut off has that.
+    """
     found = Found()
     for part in parts:
         work: Callable[[], None] = (
@@ -99,6 +104,7 @@ def measure(parts: Sequence[str], chosen: Chosen, folder: Path) -> Found:
         except LeeboardError as error:
             found.missing.append(f"{part}: {error}")
         print(f"measured {part} in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        keep(found)
     if found.ran:
         found.rows.append(many.pause_row(found.ran))
     return found
@@ -157,9 +163,15 @@ def main() -> int:
     folder = machine.scratch()
     machine.prepare()
     about = machine.record("benchmarks.swap")
-    found = measure(arguments.only or PARTS, chosen_by(arguments.swaps), folder)
+    quick = folder / "quick" / FILE
+
+    def keep(found: Found) -> None:
+        write_json(quick, as_json(found, about))
+        print(table(found.rows), file=sys.stderr)
+
+    found = measure(arguments.only or PARTS, chosen_by(arguments.swaps), folder, keep)
     is_full = not (arguments.only or arguments.swaps or found.missing)
-    path = (FOLDER if is_full else folder / "quick") / FILE
+    path = FOLDER / FILE if is_full else quick
     write_json(path, as_json(found, about))
     if found.rows:
         print(table(found.rows))
