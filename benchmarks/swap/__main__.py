@@ -33,10 +33,10 @@ from benchmarks.swap.stand import SHARE, opened
 from runtime.errors import LeeboardError
 
 FILE = "swap.json"
-SWAPS, AROUND, ROLLBACKS = 200, 20, 40
+SWAPS, AROUND, ROLLBACKS = 200, 12, 40
 AROUND_KIND, QUICKEST = "mid-onnx", "mlp-onnx"
 BROKEN = "broken"
-PARTS = (*KINDS, BROKEN)
+PARTS = ("mlp-onnx", "mid-onnx", BROKEN, "mlp-torch", "mid-torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def chosen_by(swaps: int | None) -> Chosen:
     Examples
     --------
     >>> chosen_by(None), chosen_by(10)
-    (Chosen(swaps=200, around=20, rollbacks=40), Chosen(swaps=10, around=3, rollbacks=10))
+    (Chosen(swaps=200, around=12, rollbacks=40), Chosen(swaps=10, around=3, rollbacks=10))
     """
     if swaps is None:
         return Chosen(SWAPS, AROUND, ROLLBACKS)

@@ -1,6 +1,6 @@
 """Many swaps in a row under load: what is lost, how long they take, what they leave.
 
-Three versions take turns under the alias. One swap in `fresh_every` goes to a version
+Four versions take turns under the alias. One swap in `fresh_every` goes to a version
 whose files and workers were given back before, so it is fetched, loaded and proven as a
 new one is; the others go back to the version that is still warm. What the server holds is
 looked at without load, before and after, with one serving and one warm version each time.
@@ -23,11 +23,11 @@ from benchmarks.swap.stand import SHARE, Loaded, Stand, find_knee, prepared_for
 from runtime.capacity.local import pss_bytes
 from runtime.statistics.intervals import Limit, median_interval
 
-FRESH_EVERY = {"mlp-onnx": 1, "mlp-torch": 5, "mid-onnx": 20, "mid-torch": 20}
+FRESH_EVERY = {"mlp-onnx": 1, "mlp-torch": 20, "mid-onnx": 25, "mid-torch": 40}
 """A load has what serving leaves of the processor: each of the larger models takes ten
 seconds and more."""
 
-BEFORE = 3
+BEFORE = 4
 """Swaps that do not count, without load; two between warm versions under load follow.
 Memory grows until all of that was there once."""
 
@@ -146,7 +146,7 @@ def many(place: Place, swaps: int) -> Ran:
     name, server = place.made.kind.name, place.stand.server
     first = turns(BEFORE)
     serving, warm = first[-1].number, first[-2].number
-    rest = turns(swaps, FRESH_EVERY[name], serving, warm)
+    rest = turns(swaps, FRESH_EVERY[name], (serving, warm, first[-3].number))
     swap_all(place.stand, first, 1)
     with place.loaded():
         for one, other in ((serving, warm), (warm, serving)):

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from runtime.statistics.intervals import Interval
 
-RING = 3
-"""Versions of a model. One serves and one is warm, so the third must be loaded anew."""
+RING = 4
+"""Versions of a model. One serves, one is warm and one may not have been given back yet (it
+goes two seconds after a swap), so the fourth must be loaded anew."""
 
 SECOND_NS = 1_000_000_000
 GROUPS = 10
@@ -23,22 +24,29 @@ class Turn:
     is_fresh: bool
 
 
-def turns(count: int, fresh_every: int = 1, serving: int = 1, warm: int = 0) -> list[Turn]:
-    """Return so many swaps between three versions; one serves and one (0: none) is warm.
+def turns(
+    count: int, fresh_every: int = 1, held: tuple[int, int, int] = (1, 0, 0)
+) -> list[Turn]:
+    """Return so many swaps between versions.
 
-    The first of every `fresh_every` goes to a version that has to be fetched, loaded and
-    proven, as one that was just pushed; the others go back to the warm one.
+    `held` are those that serve, are warm, and were warm before (0: none). The first of
+    every `fresh_every` swaps goes to a version that has to be fetched, loaded and proven,
+    as one that was just pushed; the others go back to the warm one.
 
     Examples
     --------
-    >>> [turn.number for turn in turns(4)], [turn.number for turn in turns(4, 2)]
-    ([2, 3, 1, 2], [2, 1, 3, 1])
+    >>> [turn.number for turn in turns(5)], [turn.number for turn in turns(4, 2)]
+    ([2, 3, 4, 1, 2], [2, 1, 3, 1])
     """
     made: list[Turn] = []
+    serving, warm, before = held
     for place in range(count):
         is_fresh = not warm or place % fresh_every == 0
-        others = (n for n in range(1, RING + 1) if n not in (serving, warm))
-        serving, warm = (min(others) if is_fresh else warm), serving
+        if is_fresh:
+            others = (n for n in range(1, RING + 1) if n not in (serving, warm, before))
+            serving, warm, before = min(others), serving, warm
+        else:
+            serving, warm = warm, serving
         made.append(Turn(serving, is_fresh))
     return made
 

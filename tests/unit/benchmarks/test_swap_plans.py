@@ -33,11 +33,11 @@ RAN = Ran(
 
 
 def replayed(count: int, fresh_every: int) -> None:
-    serving, warm = 1, 0
+    held = [1]  # The last three that came in, the latest first.
     for turn in turns(count, fresh_every):
-        assert turn.number != serving
-        assert turn.is_fresh == (turn.number != warm)
-        serving, warm = turn.number, serving
+        assert turn.number != held[0]
+        assert turn.is_fresh == (turn.number not in held[:3])
+        held = [turn.number, *(n for n in held if n != turn.number)]
 
 
 @pytest.mark.parametrize("fresh_every", [1, *FRESH_EVERY.values()])
@@ -52,7 +52,7 @@ def test_so_many_swaps_load_as_was_asked_for() -> None:
 
 def test_a_plan_goes_on_where_another_has_ended() -> None:
     first = turns(4)
-    rest = turns(2, 1, first[-1].number, first[-2].number)
+    rest = turns(2, 1, (first[-1].number, first[-2].number, first[-3].number))
     assert [t.number for t in first + rest] == [t.number for t in turns(6)]
 
 
