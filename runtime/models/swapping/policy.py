@@ -142,7 +142,7 @@ def _surplus(
             yield Action(Kind.RETIRE, version.number, "the alias has moved on")
     warm = _warm(held, spared)
     lingers = now_s < keeping.lingers_until(warm)
-    for place, version in enumerate(warm):
+    for place, version in reversed(list(enumerate(warm))):  # The oldest goes first.
         if place >= keeping.most:
             if lingers:
                 continue

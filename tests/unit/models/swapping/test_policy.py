@@ -137,8 +137,11 @@ def test_a_proven_version_that_nobody_wants_any_more_is_given_back() -> None:
 
 def test_no_more_are_kept_warm_than_the_limit_and_the_latest_stay() -> None:
     held = (Held(9, Stage.SERVING, True), warm(1, 1.0), warm(3, 3.0), warm(2, 2.0))
-    action = chosen(Wish(9), *held, now_s=4.0)
-    assert action == Action(Kind.RETIRE, 2, "1 warm version at most are kept")
+    words = "1 warm version at most are kept"
+    oldest = chosen(Wish(9), *held, now_s=4.0)
+    assert oldest == Action(Kind.RETIRE, 1, words)
+    rest = (each for each in held if each.number != 1)
+    assert chosen(Wish(9), *rest, now_s=4.0) == Action(Kind.RETIRE, 2, words)
     none = chosen(Wish(9), held[0], warm(3, 3.0), keeping=Keeping(100.0, 0), now_s=4.0)
     assert none == Action(Kind.RETIRE, 3, "0 warm versions at most are kept")
 
@@ -271,4 +274,5 @@ def test_swaps_in_a_row_do_not_pile_versions_up() -> None:
     held = (*SWAPPED, warm(1, 4.0))
     at_once = chosen(Wish(4), *held, now_s=10.1, keeping=LINGERING)
     assert at_once is not None
-    assert (at_once.kind, at_once.number) == (Kind.RETIRE, 2)
+    assert (at_once.kind, at_once.number) == (Kind.RETIRE, 1)
+    assert chosen(Wish(4), *SWAPPED, now_s=10.1, keeping=LINGERING) is None
