@@ -233,7 +233,7 @@ def swap_text(content: Content) -> str:
     asked = sum(refusal["counts"]["requests"] for refusal in refusals)
     kinds = ", ".join(refusal["words"] for refusal in refusals)
     words = [
-        f"`make swap` on {machines([content])}: three versions with other answers take",
+        f"`make swap` on {machines([content])}: four versions with other answers take",
         f"turns under an alias, at {share:.0%} of the knee, and every answer is held to",
         "the version that it names. A swap that *loads* fetches, loads and proves its",
         f"version; the others go back to the warm one: [{SWAP}]({LINK}/{SWAP}).",
