@@ -148,6 +148,14 @@ def missing(folder: Path) -> StoreMissing:
     )
 
 
+def closed(folder: Path) -> StoreError:
+    """Return the error of a folder that this user may not look into."""
+    return StoreError(
+        f"the store {folder} may not be looked into by this user; ask its owner for the "
+        "right to read it and to enter the folders above it"
+    )
+
+
 def of_files(folder: Path, error: OSError) -> StoreError:
     """Return our error for one of the file system."""
     if error.errno in FULL:

@@ -39,6 +39,7 @@ from runtime.store.errors import (
     StoreFull,
     StoreMissing,
     StoreReadOnly,
+    closed,
     locked,
     missing,
     of_disk,
@@ -221,6 +222,8 @@ class Store:
             found = os.stat(self.folder / DATABASE)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise missing(self.folder) from error
+        except PermissionError as error:
+            raise closed(self.folder) from error
         except OSError as error:
             raise of_files(self.folder, error) from error
         with self._lock:

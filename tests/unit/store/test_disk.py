@@ -24,6 +24,7 @@ from runtime.store.store import Store
 
 WAIT_S = 60.0
 PIECE = 50_000
+PUBLIC = "/var/tmp"
 
 
 def mount(*arguments: str) -> bool:
@@ -44,8 +45,11 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder that everybody may look into, which those of pytest are not."""
-    with tempfile.TemporaryDirectory() as folder:
+    """A folder that everybody may look into, which those of pytest are not.
+
+    Nor need TMPDIR be one.
+    """
+    with tempfile.TemporaryDirectory(dir=PUBLIC) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
@@ -250,6 +254,29 @@ def test_a_store_of_somebody_else_is_read(public: Path, owner: str) -> None:
     store.close()
     store.folder.chmod(0o755)
     assert run(STRANGER, store.folder, owner).splitlines() == ["1", "read-only"]
+
+
+SHUT_OUT = """
+import os, sys
+from pathlib import Path
+from runtime.store.errors import StoreError
+from runtime.store.store import Store
+os.setegid(65534)
+os.seteuid(65534)
+try:
+    Store.open(Path(sys.argv[1]))
+except StoreError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_store_that_may_not_be_entered(public: Path) -> None:
+    store = Store.create(public / "registry")
+    store.close()
+    public.chmod(0o700)
+    said = run(SHUT_OUT, store.folder)
+    assert said.startswith(f"StoreError the store {store.folder} may not be looked into")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
