@@ -37,6 +37,7 @@ AUDIT_S = 5.0
 WHY_S = 60.0
 LOOK_S = 0.05
 REFUSED = re.compile(r"refused \((.*)\)")
+FOLDERS = re.compile(r"(?<!\S)/\S*/")
 FAULT = "fault"
 
 
@@ -172,7 +173,7 @@ def try_one(stand: Stand, loaded: Loaded, folder: Path, candidate: Candidate) ->
         after_s = (time.monotonic_ns() - asked_ns) / 1e9
         time.sleep(CALM_S)
         found = REFUSED.search(line)
-        reason = found[1] if found else ""
+        reason = FOLDERS.sub("", found[1]) if found else ""
         told = {"log": bool(reason), "why": is_why(stand, reason),
                 "audit": is_audited(stand, number, reason)}  # fmt: skip
         serving = stand.serving()
