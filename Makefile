@@ -7,6 +7,8 @@ RUN := .venv/bin/python
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 300
+# How many files of tests run at once.
+TEST_JOBS ?= 2
 
 .PHONY: build demo demo-models test check native fuzz soak bench faults hostile swap peers readme protos wheel clean
 
@@ -20,7 +22,7 @@ demo:
 # Tests that run HAProxy, npm or MLflow's server are skipped where there is none, but not in CI.
 test:
 	@$(BOOTSTRAP) $(if $(CI),--system clients) cpu demo dev
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(TEST_JOBS) --dist loadfile $(ARGS)
 
 check:
 	@$(BOOTSTRAP) cpu demo dev
