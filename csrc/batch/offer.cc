@@ -280,7 +280,7 @@ Nanos VersionQueue::Pump(Nanos now) {
       PublishRows(batch);
     }
   }
-  const Nanos look_again = OfferQueued(now);
+  const Nanos look_again = held_ ? kNever : OfferQueued(now);
   Steal(now);
   for (WorkerLink* link : workers_) {
     link->port().Ring();

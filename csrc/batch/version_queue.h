@@ -9,11 +9,10 @@
 // Invariants:
 //   1. A request is in exactly one batch, or in none after the sink heard of its end.
 //   2. shape.open is the youngest batch of its shape and is not sealed.
-//   3. Queued batches are in order of age: what ran once comes first, delayed ones
-//   last.
+//   3. Queued batches are in order of age: what ran once first, delayed ones last.
 //   4. A request that may have ended a worker runs alone, and nothing runs beside it.
 //
-// Thread safety: none but counters(); the I/O thread owns it.
+// Thread safety: only counters(); the I/O thread owns it.
 
 #ifndef LEEBOARD_BATCH_VERSION_QUEUE_H_
 #define LEEBOARD_BATCH_VERSION_QUEUE_H_
@@ -64,7 +63,7 @@ class VersionQueue {
 
   // Nobody waits any more: the sink hears nothing more of the request, which is freed.
   void Forget(Request* request);
-  // After AnswerSink::OnPart said false: the next response of this request may come.
+  // After AnswerSink::OnPart said false: its next response may come.
   void TakeMore(Request* request);
   // Puts a request that waits behind all others, if there is memory to move its rows.
   void Delay(Request* request);
@@ -86,10 +85,11 @@ class VersionQueue {
   // every Watchdog::kLongestStep while there is work.
   void Watch(Nanos now);
 
-  // Once a pass: publishes new rows, prunes dead ones, offers batches, wakes workers.
-  // Returns when it wants to be called again though nothing happens.
+  // Once a pass: brings rows to workers. Returns when it wants to be called again.
   Nanos Pump(Nanos now);
   [[nodiscard]] bool needs_pump() const { return needs_pump_; }
+  // While held it takes requests and offers none of them to a worker.
+  void set_held(bool held) { held_ = held, needs_pump_ = true; }
   [[nodiscard]] bool idle() const { return counters_.open_batches.get() == 0; }
   // Whether nothing of any request is left, and no reply points to a worker's memory.
   [[nodiscard]] bool IsUnused() const;
@@ -192,7 +192,7 @@ class VersionQueue {
   std::shared_ptr<std::uint64_t> lingering_;  // Links that only replies hold.
   std::vector<std::unique_ptr<Request>> free_requests_;
   std::unique_ptr<shm::Completion> completion_;  // The one that is being looked at.
-  bool needs_pump_ = false;
+  bool needs_pump_ = false, held_ = false;
 };
 
 }  // namespace leeboard::batch

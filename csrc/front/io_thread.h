@@ -30,6 +30,7 @@
 #include "front/reflection.h"
 #include "front/served.h"
 #include "front/server_types.h"
+#include "front/successions.h"
 #include "front/tracer.h"
 #include "http2/connection.h"
 #include "route/table.h"
@@ -52,6 +53,7 @@ class IoThread : private http2::CallHandler,
   void PauseAccepting();
   void ListenAgain();
   [[nodiscard]] batch::AnswerSink* sink() { return this; }
+  void PutInForce(std::shared_ptr<const route::Table> table);
   // handed_calls.cc
   void EndHanded(std::uint64_t id, const Status& status, std::string reply);
   void FailHanded();
@@ -168,6 +170,7 @@ class IoThread : private http2::CallHandler,
                   Code code);
 
   RefusalLog refusals_;
+  Successions successions_;
   bool drained_ = false;
   bool said_goaway_ = false;
   Nanos accept_again_at_ = kNever;

@@ -44,7 +44,8 @@ Nanos IoThread::WaitTime(Nanos now) {
       AnyCompletion()) {
     return 0;
   }
-  Nanos until = std::min({deadlines_.next_time(), final_goaway_at_, accept_again_at_});
+  Nanos until = std::min({deadlines_.next_time(), final_goaway_at_, accept_again_at_,
+                          successions_.next_time()});
   if (!connections_.empty()) {
     until = std::min(until, sweep_at_);
   }
@@ -87,6 +88,7 @@ void IoThread::Run() {
     ExpireHanded();
     SweepConnections();
     TendStreams();
+    successions_.Release(now_);
     PumpQueues();
     FlushDirty();
     CloseDoomed();
@@ -319,6 +321,7 @@ void IoThread::CheckRetired() {
         })) {
       continue;
     }
+    successions_.Forget(served->queue.get());
     notices_.Post({Notice::Kind::kRetired, served->id, ""});
     served_.erase(served_.begin() + static_cast<std::ptrdiff_t>(i - 1));
     look_again_.erase(look_again_.begin() + static_cast<std::ptrdiff_t>(i - 1));
@@ -341,6 +344,11 @@ void IoThread::LoseWorkers() {
     }
   }
   std::erase_if(workers_, [](const auto& worker) { return worker->lost; });
+}
+
+void IoThread::PutInForce(std::shared_ptr<const route::Table> table) {
+  successions_.Add(*table_, *table, now_);
+  table_ = std::move(table);
 }
 
 void IoThread::Shutdown() {

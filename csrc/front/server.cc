@@ -65,7 +65,7 @@ void Server::SetTls(std::shared_ptr<const http2::TlsContext> tls) {
 void Server::SetTable(std::shared_ptr<const route::Table> table) {
   commands_.Post([this, table = std::move(table)]() mutable {
     const Nanos began = MonotonicNow();
-    table_ = std::move(table);
+    PutInForce(std::move(table));
     TellWatchers();
     const auto took = static_cast<std::uint64_t>(MonotonicNow() - began);
     counters_.tables.Add();
