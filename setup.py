@@ -42,6 +42,16 @@ SANITIZE = os.environ.get("RUNTIME_SANITIZE", "")
 SANITIZE_FLAGS = [f"-fsanitize={SANITIZE}", "-g"] if SANITIZE else ["-DNDEBUG"]
 FLAGS = ["-std=c++20", "-O2", "-fPIC", "-fno-omit-frame-pointer", "-fvisibility=hidden",
          "-pthread", *SANITIZE_FLAGS]  # fmt: skip
+KERNEL_FLAGS = ["-O3", "-ffp-contract=off"]
+AVX2_FLAGS = ["-mavx2", "-mfma"]
+SIMD_FLAGS = {
+    "kernels_portable": KERNEL_FLAGS,
+    "kernels_avx2": [*KERNEL_FLAGS, *AVX2_FLAGS],
+    "kernels_avx512": [*KERNEL_FLAGS, *AVX2_FLAGS, "-mavx512f", "-mavx512bw", "-mavx512dq",
+                       "-mavx512vl"],
+}  # fmt: skip
+"""csrc/stats/NAME.cc -> flags of its own. Which of them runs is decided on the machine that
+runs it; without contraction all of them put a value into the same bin."""
 CXX = shlex.split(os.environ.get("CXX", "g++"))
 JOBS = int(os.environ.get("LEEBOARD_BUILD_JOBS", "2"))
 FLAVOUR = SANITIZE.replace(",", "-") or "release"
@@ -95,6 +105,14 @@ def has_feature(program: str, compile_flags: list[str], link_flags: list[str]) -
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
+def simd_flags(source: Path) -> list[str]:
+    """Return a kernel's own flags: instructions of x86 only where this is one."""
+    flags = SIMD_FLAGS.get(source.stem, []) if source.parent.name == "stats" else []
+    if platform.machine() == "x86_64":
+        return flags
+    return [flag for flag in flags if not flag.startswith("-m")]
+
+
 def is_stale(target: Path, depfile: Path, command: str) -> bool:
     """Tell whether an object must be compiled again: a source or the command changed."""
     record = target.with_suffix(".cmd")
@@ -111,8 +129,8 @@ def compile_one(source: Path, folder: Path, flags: list[str]) -> Path:
     """Compile one .cc into `folder` unless its object is fresh."""
     target = folder / source.relative_to("csrc").with_suffix(".o")
     depfile = target.with_suffix(".d")
-    command = [*CXX, *FLAGS, *WARNINGS, *flags, "-MMD", "-MF", str(depfile), "-c",
-               str(source), "-o", str(target)]  # fmt: skip
+    command = [*CXX, *FLAGS, *WARNINGS, *flags, *simd_flags(source), "-MMD", "-MF",
+               str(depfile), "-c", str(source), "-o", str(target)]  # fmt: skip
     if is_stale(target, depfile, shlex.join(command)):
         target.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(command, check=True)

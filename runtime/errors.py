@@ -33,3 +33,7 @@ class ProtocolError(LeeboardError):
 
 class MeasurementError(LeeboardError):
     """A figure could not be measured, or what was measured means nothing: try again."""
+
+
+class ProfileError(LeeboardError):
+    """Data cannot be profiled (wrong columns, no values), or a profile is damaged."""

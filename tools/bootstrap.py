@@ -101,7 +101,15 @@ OTHER_NEEDS = {
     ),
     # Of others, for tests that run them; CI has them all.
     "clients": (
+        Need(
+            "Alertmanager",
+            has_program("prometheus-alertmanager"),
+            "prometheus-alertmanager",
+            "golang-github-prometheus-alertmanager",
+        ),
+        Need("Chromium", has_program("chromium"), "chromium", "chromium-headless"),
         Need("HAProxy", has_program("haproxy"), "haproxy", "haproxy"),
+        Need("promtool", has_program("promtool"), "prometheus", "golang-github-prometheus"),
         Need("npm", has_program("npm"), "npm", "nodejs-npm"),
         Need("the openssl command", has_program("openssl"), "openssl", "openssl"),
         Need("gRPC for C++", has_library("grpc++"), "libgrpc++-dev", "grpc-devel"),

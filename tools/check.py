@@ -26,6 +26,14 @@ CLEAN = ROOT / "build" / "tidy"
 JOBS = 2
 COMPILE_FLAGS = ("-std=c++20", "-Icsrc", "-DLEEBOARD_HAVE_NGHTTP2_RESET_RATE_LIMIT=1")
 
+AVX2_FLAGS = ("-mavx2", "-mfma")
+SIMD_FLAGS = {
+    "csrc/stats/kernels_avx2.cc": AVX2_FLAGS,
+    "csrc/stats/kernels_avx512.cc": (*AVX2_FLAGS, "-mavx512f", "-mavx512bw", "-mavx512dq",
+                                     "-mavx512vl"),
+}  # fmt: skip
+"""Sources that need instructions of their own, as in setup.py."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,8 +85,9 @@ def tidy_one(source: str, shared: bytes) -> Outcome:
     mark = CLEAN / hashlib.sha256(source.encode() + shared + content).hexdigest()
     if mark.exists():
         return Outcome(True, "")
+    flags = (*COMPILE_FLAGS, *SIMD_FLAGS.get(source, ()))
     outcome = run(
-        "clang-tidy", "--quiet", "--extra-arg=-Wthread-safety", source, "--", *COMPILE_FLAGS
+        "clang-tidy", "--quiet", "--extra-arg=-Wthread-safety", source, "--", *flags
     )
     if outcome.passed:
         mark.touch()
