@@ -1,0 +1,93 @@
+r"""Estimates from one window of a fixed size, with intervals that hold for that window.
+
+An interval here covers the true value with its chance when it is looked at once. Looked at
+again and again it misses some day: what alarms uses confidence sequences instead, and only
+means of bounded values have those. So these are named fixed-window intervals wherever they
+are shown.
+
+Shares use Wilson's interval [1]_, $(\hat p + z^2 / 2n \pm z \sqrt{\hat p (1 - \hat p) / n
++ z^2 / 4 n^2}) / (1 + z^2 / n)$, which holds for small `n` and near 0 and 1; means use
+their standard error.
+
+References
+----------
+.. [1] E. B. Wilson. Probable inference, the law of succession, and statistical inference.
+   Journal of the American Statistical Association 22(158), 1927.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, nan, sqrt
+from statistics import NormalDist
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value, the ends of its fixed-window interval, and how many values it is of.
+
+    `value` is NaN and the interval everything where nothing is known.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return isfinite(self.value)
+
+
+UNKNOWN = Estimate(nan, -inf, inf, 0)
+
+
+def z_of(confidence: float) -> float:
+    """Return how many standard deviations a two-sided interval has each way."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2.0)
+
+
+def share(hits: float, n: float, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the share of hits among `n` with Wilson's interval.
+
+    Examples
+    --------
+    >>> found = share(0, 10)
+    >>> found.value, found.low, round(found.high, 3)
+    (0.0, 0.0, 0.278)
+    """
+    if n <= 0:
+        return UNKNOWN
+    z2 = z_of(confidence) ** 2
+    p = hits / n
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low = 0.0 if hits <= 0 else max(middle - half, 0.0)
+    high = 1.0 if hits >= n else min(middle + half, 1.0)
+    return Estimate(p, low, high, int(n))
+
+
+def mean(total: float, squares: float, n: int, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the mean of `n` values of this sum and sum of squares, by standard error.
+
+    One value alone has a mean and no interval.
+    """
+    if n <= 0:
+        return UNKNOWN
+    value = total / n
+    if n == 1:
+        return Estimate(value, -inf, inf, n)
+    variance = max(squares - total * value, 0.0) / (n - 1)
+    half = z_of(confidence) * sqrt(variance / n)
+    return Estimate(value, value - half, value + half, n)
+
+
+def around(
+    value: float, deviation: float, n: int, ends: tuple[float, float] = (-inf, inf)
+) -> Estimate:
+    """Return a value with its 95 % interval by a standard deviation, kept within `ends`."""
+    half = z_of(CONFIDENCE) * deviation
+    return Estimate(value, max(value - half, ends[0]), min(value + half, ends[1]), n)
