@@ -8,6 +8,7 @@
 
 #include "batch/run_times.h"
 #include "batch/version_queue.h"
+#include "batch/watch.h"
 #include "wire/typed_contents.h"
 
 namespace leeboard::batch {
@@ -251,6 +252,10 @@ void VersionQueue::Deliver(Batch* batch, const shm::Completion& completion, Nano
   answer.completion = &completion;
   answer.batch_rows = batch->rows;
   answer.outputs = batch->outputs;
+  if (options_.watch != nullptr && options_.watch->watch != nullptr) {
+    options_.watch->watch->Add({batch, region_.data(), answer.base, &completion, now},
+                               &options_.watch->thinner);
+  }
   for (const Member& member : batch->members) {
     if (member.request != nullptr) {
       answer.row_begin = member.row_begin;

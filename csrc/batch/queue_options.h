@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct QueuePolicy {
   }
 };
 
+struct WatchSlot;
+
 struct QueueOptions {
   std::string model;
   std::string version;
@@ -55,6 +58,7 @@ struct QueueOptions {
   std::vector<wire::TensorSpec> outputs;
   // Names of classes, by output; empty where there are none.
   std::vector<std::vector<std::string>> labels;
+  std::shared_ptr<WatchSlot> watch;  // Sees what is answered; may be null.
 };
 
 }  // namespace leeboard::batch

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "batch/version_queue.h"
+#include "batch/watch.h"
 #include "route/table.h"
 
 namespace leeboard::front {
@@ -25,6 +26,7 @@ struct Served {
     auto served = std::make_shared<Served>();
     options.max_batch_size = signature.max_batch_size;
     options.outputs = signature.outputs;
+    options.watch = served->watch;
     served->signature = std::move(signature);
     Status status = batch::VersionQueue::Create(std::move(options), &served->queue);
     if (status.ok()) {
@@ -35,6 +37,7 @@ struct Served {
 
   route::Signature signature;
   std::unique_ptr<batch::VersionQueue> queue;
+  const std::shared_ptr<batch::WatchSlot> watch = std::make_shared<batch::WatchSlot>();
   std::uint64_t id = 0;   // Chosen when it is added to a server.
   bool retiring = false;  // The I/O thread's: its end is to be told.
 };

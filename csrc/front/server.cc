@@ -74,6 +74,17 @@ void Server::SetTable(std::shared_ptr<const route::Table> table) {
   });
 }
 
+void Server::ExchangeWatch(std::shared_ptr<Served> served,
+                           std::shared_ptr<batch::Watch> fresh) {
+  commands_.Post(
+      [this, served = std::move(served), fresh = std::move(fresh)]() mutable {
+        std::swap(served->watch->watch, fresh);
+        if (fresh != nullptr) {
+          watched_.Post({served->id, std::move(fresh)});
+        }
+      });
+}
+
 void Server::SetReflection(std::shared_ptr<const Reflection> reflection) {
   commands_.Post([this, reflection = std::move(reflection)]() mutable {
     reflection_ = std::move(reflection);

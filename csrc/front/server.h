@@ -75,6 +75,12 @@ class Server final : private IoThread {
   // them; look now and then.
   std::vector<TraceRecord> TakeTraces() { return tracer_.Take(); }
 
+  // Has `fresh` watch a version from here on; null: nothing. What did before is among
+  // those to be taken soon. Nobody is told of it; look now and then.
+  void ExchangeWatch(std::shared_ptr<Served> served,
+                     std::shared_ptr<batch::Watch> fresh);
+  std::vector<Watched> TakeWatched() { return watched_.TakeAll(); }
+
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }
   [[nodiscard]] const http2::Counters& wire_counters() const {
     return shared_.counters;
@@ -92,6 +98,7 @@ class Server final : private IoThread {
 
   std::vector<std::uint16_t> ports_;
   IdentityUses uses_;
+  Mailbox<Watched> watched_;
   std::atomic<std::uint64_t> next_worker_{1};
   std::atomic<std::uint64_t> next_served_{1};
   std::thread thread_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/histogram.h"
+#include "batch/watch.h"
 #include "front/infer_stream.h"
 #include "http2/connection.h"
 #include "http2/tls.h"
@@ -33,6 +34,12 @@ struct ServerOptions {
   http2::Limits limits;
   std::uint32_t max_connections = 4096;
   InferStream::Limits streams;
+};
+
+// What has watched a version, until it was exchanged.
+struct Watched {
+  std::uint64_t served = 0;
+  std::shared_ptr<batch::Watch> watch;
 };
 
 struct ServerCounters {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from runtime.native.stats import TensorProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,30 @@ class Record(NamedTuple):
     route: str
     request_id: str
     tracestate: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProfile:
+    """One tensor that a `Watch` fills a profile of.
+
+    `index` is its place among the inputs or the outputs. `kind` is that of its values, as
+    `profile` says it, unless it `is_summary`: then the profile is of what rows come to.
+    """
+
+    is_output: bool
+    index: int
+    kind: str
+    is_summary: bool
+    profile: TensorProfile
+
+
+@dataclass(frozen=True, slots=True)
+class WatchJournal:
+    """Which answers a `Watch` keeps one by one: a share of requests, by their ids' hash.
+
+    `outputs` and `inputs` are the tensors, by index, that are kept of each row.
+    """
+
+    share: float = 0.0
+    outputs: tuple[int, ...] = ()
+    inputs: tuple[int, ...] = ()
