@@ -1,0 +1,1 @@
+"""Watches what is served: drift, late labels, harm, groups, and the alarms about them."""

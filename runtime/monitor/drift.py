@@ -1,0 +1,265 @@
+"""All tests of one tensor's features: looks come in, verdicts go out. Pure.
+
+Numbers are tested by their shares above the reference's edges, categories by their shares.
+Missing values, values out of range (infinities are) and unseen categories are events with
+tests of their own, so that none of them hides in a distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.monitor import sentences
+from runtime.monitor.looks import Counts, Look, Window
+from runtime.monitor.signals import Aspect, Effect, Evidence, Kind, Since, Subject, Verdict
+from runtime.monitor.tensor_reference import TensorReference
+from runtime.statistics.bernoulli import BernoulliDetector
+from runtime.statistics.betting import CategoryDetector, KsDetector
+from runtime.statistics.restarts import Findings, State
+
+EVENT_EPS = 0.01
+"""How much more frequent than in the reference an event may be."""
+
+PENDING = 0.5
+"""The share of its limit from which evidence is worth a word."""
+
+MOST_MOMENTS = 1_024
+
+WORDS = {
+    Aspect.MISSING: "is missing",
+    Aspect.OUT_OF_RANGE: "is out of range or infinite",
+    Aspect.UNSEEN: "has a value that the reference does not know",
+}
+
+Detector = KsDetector | BernoulliDetector
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whose verdicts these are, and what they are worth.
+
+    Each detector is promised `arl_looks` looks; `days` is what all of a model's have
+    together. `reference` is the reference's digest.
+    """
+
+    model: str
+    version: int
+    kind: Kind
+    arl_looks: float
+    days: float
+    eps: float
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A detector, the features that it is of, and what it counts of a look."""
+
+    aspect: Aspect
+    detector: Detector
+    features: npt.NDArray[np.int64]
+    counts: Callable[[Look], tuple[Counts, Counts]]
+
+
+class Moments:
+    """When rows came, coarsely: at most `MOST_MOMENTS` are kept."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.times_s: list[float] = []
+
+    def add(self, rows: int, time_s: float) -> None:
+        """Take note that `rows` rows had come at a time."""
+        if len(self.rows) >= MOST_MOMENTS:
+            del self.rows[1::2], self.times_s[1::2]
+        self.rows.append(rows)
+        self.times_s.append(time_s)
+
+    def of(self, row: int) -> float:
+        """Return when a row had come, as far as it is known."""
+        place = int(np.searchsorted(self.rows, row))
+        return self.times_s[min(place, len(self.times_s) - 1)] if self.times_s else 0.0
+
+
+class TensorDrift:
+    """The tests of one tensor, with their evidence so far and the window of last looks."""
+
+    def __init__(self, about: About, reference: TensorReference, window: Window) -> None:
+        self.about, self.reference, self.window = about, reference, window
+        self.tests = list(_tests(about, reference))
+        self.states: list[State] = [test.detector.start() for test in self.tests]
+        self.moments = Moments()
+        self.rows = 0
+        self._told: set[tuple[int, int]] = set()
+
+    def look(self, look: Look, time_s: float) -> list[Verdict]:
+        """Take a look; return what is worth a word, and what was a look ago."""
+        if not look.rows:
+            return []
+        self.rows += look.rows
+        self.moments.add(self.rows, time_s)
+        self.window.add(look, time_s)
+        for place, test in enumerate(self.tests):
+            counts, rows = test.counts(look)
+            self.states[place] = test.detector.look(self.states[place], counts, rows)
+        return list(self._verdicts(time_s))
+
+    def _verdicts(self, time_s: float) -> Iterator[Verdict]:
+        before, self._told = self._told, set()
+        for place, test in enumerate(self.tests):
+            found = test.detector.findings(self.states[place])
+            loud = found.log_e >= PENDING * found.log_limit
+            self._told |= {(place, int(at)) for at in np.flatnonzero(loud)}
+            for _, at in sorted(pair for pair in self._told | before if pair[0] == place):
+                yield self.verdict(place, at, found, time_s)
+
+    def verdict(self, place: int, at: int, found: Findings, time_s: float) -> Verdict:
+        """Return what one test says of the `at`-th of its features."""
+        test, about = self.tests[place], self.about
+        feature = int(test.features[at])
+        subject = Subject(
+            about.model, about.version, about.kind, self.reference.features[feature],
+            test.aspect,
+        )  # fmt: skip
+        row = int(found.since_row[at])
+        since = Since(row, self.moments.of(row)) if found.rows[at] else None
+        evidence = Evidence(
+            # Less than nothing is nothing, and minus infinity is no JSON.
+            max(float(found.log_e[at]), 0.0), float(found.log_limit[at]), about.arl_looks,
+            int(found.looks[at]), int(found.rows[at]),
+        )  # fmt: skip
+        live, reference = float(found.share[at]), self._shares(test)[at, found.edge[at]]
+        return Verdict(
+            subject,
+            time_s,
+            evidence,
+            self._effect(test, at, found),
+            self._sentence(test, at, found, subject, since) + sentences.promise(about.days),
+            since,
+            f"the last {self.window.look().rows:,} rows",
+            about.reference,
+            {"share": live, "reference share": float(reference)},
+        )
+
+    def _shares(self, test: Test) -> npt.NDArray[np.float64]:
+        if isinstance(test.detector, BernoulliDetector):
+            return test.detector.rates[:, None]
+        if isinstance(test.detector, CategoryDetector):
+            return np.asarray(self.reference.category_shares[test.features])
+        return np.asarray(self.reference.shares[test.features])
+
+    def _effect(self, test: Test, at: int, found: Findings) -> Effect:
+        """Return how far off the rows since the change are, or the window if that is less.
+
+        A window forgets what is over, and is not asked what it cannot know yet.
+        """
+        window = self.window.look()
+        counts, rows = test.counts(window)
+        live = counts.reshape(len(rows), -1)[at] / max(int(rows[at]), 1)
+        distance = live - self._shares(test)[at]
+        since = int(found.rows[at] - found.since_row[at])
+        if since <= rows[at] and np.isfinite(found.effect[at]):
+            distance = np.array([found.effect[at] * found.side[at]])
+        if isinstance(test.detector, BernoulliDetector):
+            tolerated = float(test.detector.tolerated[at] - test.detector.rates[at])
+            return Effect("excess share", float(max(distance[0], 0.0)), tolerated)
+        largest = float(np.nanmax(np.abs(distance))) if rows[at] else 0.0
+        is_mix = isinstance(test.detector, CategoryDetector)
+        name = "largest share's difference" if is_mix else "KS"
+        return Effect(name, largest, float(np.max(test.detector.eps)))
+
+    def _sentence(
+        self, test: Test, at: int, found: Findings, subject: Subject, since: Since | None
+    ) -> str:
+        feature, edge = int(test.features[at]), int(found.edge[at])
+        live, reference = float(found.share[at]), float(self._shares(test)[at, edge])
+        if isinstance(test.detector, BernoulliDetector):
+            return sentences.more(subject, WORDS[test.aspect], live, reference, since)
+        if isinstance(test.detector, CategoryDetector):
+            category = float(self.reference.categories[feature, edge])
+            return sentences.mixed(subject, category, live, reference, since)
+        value = float(self.reference.edges[feature, edge])
+        return sentences.moved(subject, value, live, reference, since)
+
+    def to_arrays(self) -> Arrays:
+        """Return all that is remembered, by name."""
+        arrays: Arrays = {
+            "rows": np.array(self.rows),
+            "moment_rows": np.array(self.moments.rows, dtype=np.int64),
+            "moment_times": np.array(self.moments.times_s, dtype=np.float64),
+        }
+        for place, state in enumerate(self.states):
+            arrays |= {f"test{place}.{k}": v for k, v in state.to_arrays().items()}
+        for place, half in enumerate(self.window.halves):
+            arrays |= {f"half{place}.{k}": v for k, v in half.look.to_arrays().items()}
+            arrays[f"half{place}.time"] = np.array([half.begin_s, half.end_s])
+        return arrays
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on where `to_arrays` was asked; ValueError or KeyError changes nothing."""
+        states = [
+            State.from_arrays(_part(arrays, f"test{i}.")) for i in range(len(self.tests))
+        ]
+        for test, state in zip(self.tests, states, strict=True):
+            test.detector.bets.check(state)
+        halves = self.window.restored(
+            [_part(arrays, f"half{i}.") for i in range(2) if f"half{i}.time" in arrays]
+        )
+        rows = int(arrays["rows"])
+        moments = arrays["moment_rows"].tolist(), arrays["moment_times"].tolist()
+        self.states, self.window.halves, self.rows = states, halves, rows
+        self.moments.rows, self.moments.times_s = moments
+
+
+def _part(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def detectors_of(reference: TensorReference) -> int:
+    """Return how many tests a tensor has: the promise is shared out among them."""
+    numeric = int(np.count_nonzero(reference.is_numeric))
+    categorical = int(np.count_nonzero(reference.is_categorical))
+    return numeric + 2 * categorical + 2 * len(reference.features)
+
+
+def _tests(about: About, reference: TensorReference) -> Iterator[Test]:
+    rows, arl = reference.rows, about.arl_looks
+    everything = np.arange(len(reference.features))
+    numeric = np.flatnonzero(reference.is_numeric)
+    mixes = np.flatnonzero(reference.is_categorical)
+    if numeric.size:
+        ks = KsDetector(reference.shares[numeric], about.eps, arl, rows)
+        yield Test(
+            Aspect.DRIFT,
+            ks,
+            numeric,
+            lambda look: (look.above[numeric], look.finite[numeric]),
+        )
+    if mixes.size:
+        mix = CategoryDetector(reference.category_shares[mixes], about.eps, arl, rows)
+        yield Test(
+            Aspect.DRIFT, mix, mixes,
+            lambda look: (look.known[mixes], look.known[mixes].sum(axis=1)),
+        )  # fmt: skip
+        seen = BernoulliDetector(np.zeros(mixes.size), EVENT_EPS, arl, rows)
+        yield Test(
+            Aspect.UNSEEN, seen, mixes,
+            lambda look: (look.unseen[mixes], look.finite[mixes]),
+        )  # fmt: skip
+    missing = BernoulliDetector(reference.missing, EVENT_EPS, arl, rows)
+    yield Test(
+        Aspect.MISSING, missing, everything,
+        lambda look: (look.missing, np.full(len(everything), look.rows)),
+    )  # fmt: skip
+    rates = np.minimum(reference.outside + reference.infinite, 1.0)
+    outside = BernoulliDetector(rates, EVENT_EPS, arl, rows)
+    yield Test(
+        Aspect.OUT_OF_RANGE, outside, everything,
+        lambda look: (look.outside + look.infinite, look.finite + look.infinite),
+    )  # fmt: skip

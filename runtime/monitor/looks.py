@@ -1,0 +1,130 @@
+"""Looks at a tensor's features, and the window of the last of them.
+
+A look is what came in since the one before. Arrays are by feature, F of them, and by edge,
+K of them; where a feature has fewer edges the reference has NaN, and counts mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Counts of a number of rows.
+
+    `above` [F, K] counts finite values at or above each edge, `finite` [F] all of them;
+    `missing` [F] counts NaN, `infinite` [F] both infinities, `outside` [F] finite values
+    out of the valid range. `known` [F, C] counts the reference's categories, and `unseen`
+    [F] all other values of categorical features.
+    """
+
+    rows: int
+    finite: Counts
+    above: Counts
+    missing: Counts
+    infinite: Counts
+    outside: Counts
+    known: Counts
+    unseen: Counts
+
+    @classmethod
+    def empty(cls, features: int, edges: int, categories: int) -> Self:
+        """Return a look at no rows."""
+        of_each = np.zeros(features, dtype=np.int64)
+        return cls(
+            0,
+            of_each,
+            np.zeros((features, edges), dtype=np.int64),
+            *(of_each,) * 3,
+            np.zeros((features, categories), dtype=np.int64),
+            of_each,
+        )
+
+    def plus(self, other: Look) -> Look:
+        """Return both looks as one."""
+        return Look(
+            self.rows + other.rows,
+            self.finite + other.finite,
+            self.above + other.above,
+            self.missing + other.missing,
+            self.infinite + other.infinite,
+            self.outside + other.outside,
+            self.known + other.known,
+            self.unseen + other.unseen,
+        )
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the counts by name; `from_arrays` makes exactly this look of them."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return the look that `to_arrays` was asked of; KeyError where one is missing."""
+        counts = {f.name: np.array(arrays[f.name]) for f in fields(cls)}
+        rows = int(counts.pop("rows"))
+        return cls(rows, **counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Looks that were added up, from and to a time in seconds since 1970."""
+
+    look: Look
+    begin_s: float
+    end_s: float
+
+
+class Window:
+    """The last looks: at least half of `rows` or `seconds`, at most all of them.
+
+    Two halves are kept. When the one that grows is full it takes the place of the other.
+    """
+
+    def __init__(self, nothing: Look, rows: int, seconds: float) -> None:
+        self._nothing = nothing
+        self._rows, self._seconds = rows, seconds
+        self.halves: list[Half] = []
+
+    def add(self, look: Look, time_s: float) -> None:
+        """Take a look at `time_s`."""
+        last = self.halves[-1] if self.halves else None
+        if last is None or self._is_full(last, time_s):
+            self.halves = [*self.halves[-1:], Half(look, time_s, time_s)]
+        else:
+            self.halves[-1] = Half(last.look.plus(look), last.begin_s, time_s)
+
+    def _is_full(self, half: Half, time_s: float) -> bool:
+        is_long = time_s - half.begin_s >= self._seconds / 2
+        return half.look.rows >= self._rows / 2 or is_long
+
+    def look(self) -> Look:
+        """Return all that is in the window as one look."""
+        total = self._nothing
+        for half in self.halves:
+            total = total.plus(half.look)
+        return total
+
+    @staticmethod
+    def restored(halves: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Half]:
+        """Return halves from arrays: those of their looks, and `time` [2]."""
+        return [
+            Half(Look.from_arrays(arrays), *map(float, arrays["time"])) for arrays in halves
+        ]
+
+    @property
+    def begin_s(self) -> float:
+        """When the first look was; 0 before there is one."""
+        return self.halves[0].begin_s if self.halves else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When the last look was; 0 before there is one."""
+        return self.halves[-1].end_s if self.halves else 0.0

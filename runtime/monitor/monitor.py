@@ -1,0 +1,218 @@
+"""The monitor of a server: looks at what the data plane has seen, and raises alarms.
+
+Called on the control plane's loop. A look takes what was filled since the last one, gives
+empty watches out, and tells what was found; it never waits for the data plane.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.backends.base import Signature
+from runtime.errors import ProfileError
+from runtime.events import about
+from runtime.monitor import alarm_blind
+from runtime.monitor.alarm_book import Book, Change, Looked
+from runtime.monitor.alarms import Said
+from runtime.monitor.answers import NOTHING, AnswerPlan, answer_plan, predictions_of
+from runtime.monitor.plan import plan_of
+from runtime.monitor.predictions import Prediction
+from runtime.monitor.settings import ModelWatch
+from runtime.monitor.signals import Kind, VersionPromoted
+from runtime.monitor.snapshots import Snapshots
+from runtime.monitor.standing import status_of
+from runtime.monitor.state import VersionStatus
+from runtime.monitor.version_watch import VersionWatch
+from runtime.native.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+SAVE_S = 60.0
+DRIFTING = frozenset({Kind.INPUT, Kind.OUTPUT})
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version that answers.
+
+    `number` is the data plane's, `batches` tells whether the first dimension is the batch,
+    `is_preferred` whether those who name no version get it.
+    """
+
+    model: str
+    version: int
+    number: int
+    signature: Signature
+    batches: bool
+    is_preferred: bool
+
+
+class Watching(Protocol):
+    """The data plane, as a monitor needs it."""
+
+    def served(self) -> Sequence[Served]:
+        """Return the versions that answer."""
+
+    def exchange(self, number: int, watch: Watch) -> None:
+        """Have a version fill this watch from here on."""
+
+    def take(self) -> Iterable[tuple[int, Watch]]:
+        """Return what was filled and exchanged, with the numbers of versions."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    number: int
+    watch: VersionWatch
+    answers: AnswerPlan
+
+
+class Later(Protocol):
+    """Who keeps answers until more is known of them; nothing here waits."""
+
+    def offer(self, given: Sequence[Prediction]) -> None:
+        """Take answers that were given."""
+
+    def promoted(self, event: VersionPromoted) -> None:
+        """Hear that another version of a model serves."""
+
+
+class Monitor:
+    """Watches all versions that answer.
+
+    `settings_of` gives a model's settings, `on_look` hears after each look of alarms
+    that came into another state. `later` is given answers of models with a task.
+    `interval_s` is the time between looks.
+    """
+
+    def __init__(
+        self,
+        plane: Watching,
+        book: Book,
+        snapshots: Snapshots,
+        settings_of: Callable[[str], ModelWatch],
+        on_look: Callable[[Sequence[Change], float], None],
+        interval_s: float,
+        later: Later | None = None,
+    ) -> None:
+        self._later = later
+        self._plane, self._book, self._snapshots = plane, book, snapshots
+        self._settings_of, self._on_look = settings_of, on_look
+        self._interval_s = interval_s
+        self._entries: dict[Key, _Entry] = {}
+        self._refused: dict[Key, str] = {}
+        self._preferred: dict[str, int] = {}
+        self._saved_s = 0.0
+
+    @property
+    def book(self) -> Book:
+        """The alarms."""
+        return self._book
+
+    def versions(self, model: str = "") -> list[VersionStatus]:
+        """Return how watched versions stand, of one model where one is named."""
+        known = [
+            status_of(entry.watch) for key, entry in self._entries.items()
+            if model in ("", key[0])
+        ]  # fmt: skip
+        return known + [
+            VersionStatus(*key, note=why) for key, why in self._refused.items()
+            if model in ("", key[0])
+        ]  # fmt: skip
+
+    def look(self, time_s: float) -> None:
+        """Take what came in, judge it, and have more watched; `time_s` since 1970."""
+        served = self._plane.served()
+        changes = self._follow(served, time_s)
+        said: list[Said] = []
+        looked: list[Looked] = []
+        by_number = {entry.number: entry for entry in self._entries.values()}
+        for number, watch in self._plane.take():
+            entry = by_number.get(number)
+            if entry is not None:
+                said += entry.watch.take(watch, time_s)
+                if entry.watch.drifts and entry.watch.last_look_s == time_s:
+                    looked.append(Looked(*entry.watch.key, DRIFTING, time_s))
+                self._keep(entry, watch)
+        for entry in self._entries.values():
+            model, version = entry.watch.key
+            coverage = entry.watch.coverage()
+            said.append(
+                alarm_blind.coverage(
+                    VersionStatus(model, version, coverage=coverage), time_s
+                )
+            )
+            self._plane.exchange(entry.number, entry.watch.watch(entry.answers.journal()))
+        changes += self._book.take(said, looked)
+        self._book.prune(time_s)
+        self._on_look(changes, time_s)
+        if time_s - self._saved_s >= SAVE_S:
+            self.save()
+            self._saved_s = time_s
+
+    def _keep(self, entry: _Entry, watch: Watch) -> None:
+        if self._later is not None and watch.journal:
+            found = predictions_of(watch.journal, entry.answers, *entry.watch.key)
+            self._later.offer(list(found))
+
+    def tell(self, said: Sequence[Said], time_s: float) -> None:
+        """Take what others have found."""
+        self._on_look(self._book.take(said), time_s)
+
+    def save(self) -> None:
+        """Write down what is known of each version, for a restart."""
+        for entry in self._entries.values():
+            self._snapshots.write(entry.watch)
+
+    def _follow(self, served: Sequence[Served], time_s: float) -> list[Change]:
+        """Begin to watch versions that came and forget those that went."""
+        there = {(each.model, each.version): each for each in served}
+        for key in [key for key in self._entries if key not in there]:
+            self._snapshots.write(self._entries.pop(key).watch)
+        self._refused = {k: why for k, why in self._refused.items() if k in there}
+        for key, each in there.items():
+            entry = self._entries.get(key)
+            if key not in self._refused and (entry is None or entry.number != each.number):
+                self._begin(key, each)
+        changes: list[Change] = []
+        for each in served:
+            if each.is_preferred and self._preferred.get(each.model) != each.version:
+                changes += self._promote(each, time_s)
+        return changes
+
+    def _promote(self, each: Served, time_s: float) -> list[Change]:
+        self._preferred[each.model] = each.version
+        event = VersionPromoted(each.model, each.version, time_s)
+        if self._later is not None:
+            self._later.promoted(event)
+        promoted = self._book.pages.promoted.get(each.model)
+        if promoted is not None and promoted.version == each.version:
+            return []  # It served before a restart, too.
+        return self._book.promote(event)
+
+    def _begin(self, key: Key, each: Served) -> None:
+        settings = self._settings_of(each.model)
+        self._entries.pop(key, None)
+        if not settings.is_on:
+            self._refused[key] = "it is not watched, as its settings say"
+            return
+        try:
+            plan = plan_of(each.signature, each.batches, settings)
+            answers = NOTHING
+            if self._later is not None:
+                answers = answer_plan(each.signature, plan, settings)
+            watch = VersionWatch(key, plan, settings, self._interval_s)
+        except (ProfileError, ValueError) as error:
+            self._refused[key] = f"it cannot be watched: {error}"
+            logger.warning(
+                "%s version %d cannot be watched: %s", *key, error,
+                extra=about("not_watched", model=each.model, version=str(each.version)),
+            )  # fmt: skip
+            return
+        self._snapshots.read(watch)
+        self._entries[key] = _Entry(each.number, watch, answers)

@@ -1,0 +1,100 @@
+"""What detectors have found, said so that a person understands it."""
+
+from __future__ import annotations
+
+import time
+
+from runtime.monitor.signals import Since, Subject
+from runtime.printable import escaped
+
+
+def share(value: float) -> str:
+    """Return a share in percent, with as many digits as it takes to tell it from none.
+
+    Examples
+    --------
+    >>> share(0.5), share(0.0312), share(0.00042), share(0.0)
+    ('50 %', '3.1 %', '0.042 %', '0 %')
+    """
+    percent = 100.0 * value
+    if percent >= 9.95 or percent == 0.0:
+        return f"{percent:.0f} %"
+    return f"{percent:.2g} %"
+
+
+def number(value: float) -> str:
+    """Return a value in a few digits.
+
+    Examples
+    --------
+    >>> number(36.0), number(1234567.0), number(0.000123456)
+    ('36', '1.23e+06', '0.000123')
+    """
+    return f"{value:.3g}"
+
+
+def when(since: Since | None) -> str:
+    """Return since when something is so: by row and, in UTC, by time."""
+    if since is None:
+        return ""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since.time_s))
+    return f" since about row {since.row:,} ({moment} UTC)"
+
+
+def of(subject: Subject) -> str:
+    """Return what a subject is about, as a sentence begins."""
+    return escaped(f"{subject.name} of {subject.model} version {subject.version}")
+
+
+def moved(
+    subject: Subject, edge: float, live: float, reference: float, since: Since | None
+) -> str:
+    """Say that a feature's values lie elsewhere than in the reference."""
+    return (
+        f"{of(subject)} has moved away from its reference{when(since)}: {share(live)} of "
+        f"its values are {number(edge)} or more, the reference has {share(reference)}."
+    )
+
+
+def mixed(
+    subject: Subject, category: float, live: float, reference: float, since: Since | None
+) -> str:
+    """Say that a feature's categories are mixed otherwise than in the reference."""
+    return (
+        f"{of(subject)} has another mix of values than its reference{when(since)}: "
+        f"{share(live)} of them are {number(category)}, the reference has "
+        f"{share(reference)}."
+    )
+
+
+def more(
+    subject: Subject, what: str, live: float, reference: float, since: Since | None
+) -> str:
+    """Say that an event happens more often than in the reference."""
+    return (
+        f"{of(subject)} {what} in {share(live)} of the rows{when(since)}, the reference "
+        f"has {share(reference)}."
+    )
+
+
+def worse(model: str, version: int, loss: float, before: float, since: Since) -> str:
+    """Say that a version's answers are worse than they were."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since.time_s))
+    return (
+        f"{escaped(model)} version {version} is worse than it was since about label "
+        f"{since.row:,} ({moment} UTC): its mean loss is {loss:.3g}, it was {before:.3g}."
+    )
+
+
+def promise(days: float) -> str:
+    """Say how many alarms of a model are false.
+
+    Examples
+    --------
+    >>> promise(30.0)
+    ' While nothing is wrong, one alarm of this model in 30 days is expected at most.'
+    """
+    return (
+        f" While nothing is wrong, one alarm of this model in {days:g} days is expected at "
+        "most."
+    )

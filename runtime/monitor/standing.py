@@ -1,0 +1,133 @@
+"""How a watched version stands, for people and metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runtime.monitor.drift import TensorDrift, Test
+from runtime.monitor.looks import Look
+from runtime.monitor.settings import ModelWatch
+from runtime.monitor.signals import Aspect
+from runtime.monitor.state import (
+    Bins,
+    ReferenceStatus,
+    SubjectStatus,
+    VersionStatus,
+    WindowStatus,
+)
+from runtime.monitor.version_watch import Phase, VersionWatch
+from runtime.statistics import distances
+from runtime.statistics.bernoulli import BernoulliDetector
+from runtime.statistics.betting import CategoryDetector
+
+
+def status_of(watch: VersionWatch) -> VersionStatus:
+    """Return all that is shown of a version."""
+    model, version = watch.key
+    origin = watch.origin
+    reference = None
+    if origin is not None:
+        reference = ReferenceStatus(origin.digest, origin.name, origin.rows, origin.made_s)
+    return VersionStatus(
+        model,
+        version,
+        watch.seen.rows,
+        watch.coverage(),
+        watch.seen.looks,
+        watch.last_look_s,
+        reference,
+        _window(watch),
+        tuple(one for drift in watch.drifts for one in _subjects(drift, watch.last_look_s)),
+        _note(watch, watch.settings),
+    )
+
+
+def _window(watch: VersionWatch) -> WindowStatus | None:
+    if not watch.drifts or not watch.drifts[0].window.halves:
+        return None
+    window = watch.drifts[0].window
+    return WindowStatus(window.look().rows, window.begin_s, window.end_s)
+
+
+def _note(watch: VersionWatch, settings: ModelWatch) -> str:
+    notes = []
+    if watch.phase is Phase.EDGES:
+        rows = min((profile.rows for profile in watch.profiles), default=0)
+        notes.append(f"{rows:,} rows are there of those that edges are chosen from")
+    elif watch.phase is Phase.REFERENCE:
+        rows = min((look.rows for look in watch.gathered), default=0)
+        notes.append(
+            f"its first rows become the reference: {rows:,} of {settings.reference_rows:,}"
+        )
+    notes += watch.plan.unwatched
+    if watch.seen.other_length:
+        notes.append(f"{watch.seen.other_length:,} rows had another length")
+    return "; ".join(notes)
+
+
+def _subjects(drift: TensorDrift, time_s: float) -> list[SubjectStatus]:
+    window = drift.window.look()
+    found = []
+    for place, test in enumerate(drift.tests):
+        findings = test.detector.findings(drift.states[place])
+        for at in range(len(test.features)):
+            verdict = drift.verdict(place, at, findings, time_s)
+            feature = int(test.features[at])
+            bins = _bins(drift, test, feature, window)
+            found.append(
+                SubjectStatus(
+                    verdict.subject.kind, verdict.subject.name, verdict.subject.aspect,
+                    verdict.evidence, verdict.effect,
+                    *_compared(drift, test, feature, window),
+                    rows=window.rows, missing=int(window.missing[feature]),
+                    since=verdict.since if verdict.is_firing else None,
+                    sentence=verdict.sentence if verdict.is_firing else "", bins=bins,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _counts(
+    drift: TensorDrift, feature: int, window: Look
+) -> tuple[list[float], list[float]]:
+    """Return how many values were in each bin, of the reference and of the window."""
+    reference = drift.reference
+    known = ~np.isnan(reference.edges[feature])
+    above = np.concatenate([[1.0], reference.shares[feature, known], [0.0]])
+    live = np.concatenate([[window.finite[feature]], window.above[feature, known], [0]])
+    rows = reference.rows * (1.0 - reference.missing[feature])
+    return list(-np.diff(above) * rows), list(-np.diff(live).astype(float))
+
+
+def _compared(
+    drift: TensorDrift, test: Test, feature: int, window: Look
+) -> tuple[float | None, float | None, float | None]:
+    """Return PSI without its bias, its limit and KS, where they apply."""
+    is_numeric = test.aspect is Aspect.DRIFT and not isinstance(
+        test.detector, CategoryDetector | BernoulliDetector
+    )
+    if not is_numeric or not window.finite[feature]:
+        return None, None, None
+    reference, live = _counts(drift, feature, window)
+    found = distances.stability(reference, live)
+    ks = distances.ks_on_grid(reference, live)
+    return found.plain - found.bias, found.limit, ks
+
+
+def _bins(drift: TensorDrift, test: Test, feature: int, window: Look) -> Bins | None:
+    if test.aspect is not Aspect.DRIFT or not window.finite[feature]:
+        return None
+    if isinstance(test.detector, CategoryDetector):
+        known = ~np.isnan(drift.reference.categories[feature])
+        live = window.known[feature, known] / window.finite[feature]
+        labels = tuple(f"{value:g}" for value in drift.reference.categories[feature, known])
+        shares = drift.reference.category_shares[feature, known]
+        return Bins((), labels, tuple(shares.tolist()), tuple(live.tolist()))
+    reference, counts = _counts(drift, feature, window)
+    edges = drift.reference.edges[feature]
+    return Bins(
+        tuple(edges[~np.isnan(edges)].tolist()),
+        (),
+        tuple(float(count / max(sum(reference), 1)) for count in reference),
+        tuple(float(count / max(sum(counts), 1)) for count in counts),
+    )
