@@ -98,6 +98,7 @@ class App:
             config.access.tokens, config.access.open_health, self.plane
         )
         self.swaps = wiring.make_swaps(self, self._found.names)
+        self.monitor = wiring.make_monitor(self)
         self.changes, self._calls = wiring.changes_of(self, self._folder.settings_from_json)
         self.observer = Observer(
             self.plane, plan_of(config.tracing, config.logs, os.environ)
@@ -194,6 +195,8 @@ class App:
             )
         if self.swaps is not None:
             self._begin(self.swaps.follow())
+        if self.monitor is not None:
+            self._begin(self.monitor.run())
         if self.config.repository.mode == "poll":
             follower = Follower(
                 self.manager,
@@ -284,6 +287,8 @@ class App:
         await self.changes.close()
         if self.swaps is not None:
             await self.swaps.close()
+        if self.monitor is not None:
+            await asyncio.to_thread(self.monitor.close)
         self.plane.stop()
         await asyncio.to_thread(self.observer.close)
         await self.manager.close(WORKER_EXIT_S)

@@ -14,7 +14,9 @@ from runtime.capacity.commands import bench
 from runtime.config_commands import config
 from runtime.credential_options import HERE, Credentials, Url, with_credentials
 from runtime.errors import LeeboardError
+from runtime.labels_commands import labels, quality
 from runtime.model_commands import models
+from runtime.monitor_commands import add_monitor_commands
 from runtime.operator_commands import add_operator_commands
 from runtime.registry_commands import registry
 from runtime.serve_command import add_serve
@@ -34,6 +36,8 @@ app.add_typer(models, name="models")
 app.add_typer(config, name="config")
 app.add_typer(registry, name="registry")
 app.add_typer(server, name="server")
+app.add_typer(labels, name="labels")
+app.add_typer(quality, name="quality")
 app.add_typer(tokens, name="tokens")
 app.add_typer(audit, name="audit")
 app.add_typer(db, name="db")
@@ -87,6 +91,7 @@ def infer(
 
 add_operator_commands(app)
 add_version_commands(app)
+add_monitor_commands(app)
 
 
 def main() -> None:

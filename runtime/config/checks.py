@@ -43,6 +43,7 @@ def check(config: Config) -> None:
         ("--grpc-port", config.listen.grpc_port, 0, 65535),
         ("--http-port", config.listen.http_port, 0, 65535),
         ("--control-port", config.control.port, NO_PORT, 65535),
+        ("--monitor-interval", config.monitoring.interval_s, 0.01, 3600),
         ("--slow-request-ms", config.logs.slow_request_ms, 0, 86_400_000),
         ("--trace-rate", config.tracing.most_per_s, 0, 1_000_000),
         ("--trace-share", config.tracing.share or 0, 0, 1),

@@ -158,6 +158,21 @@ class Registry:
     state: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """Whether what is served is watched, how often it is looked at, and who is told.
+
+    `file` says how models are watched (`runtime.monitor.settings`). `sinks` are ``log``,
+    ``webhook:URL`` or ``alertmanager:URL``; `secret` is a file with what signs webhooks.
+    """
+
+    is_on: bool = True
+    interval_s: float = 1.0
+    file: Path | None = None
+    sinks: tuple[str, ...] = ("log",)
+    secret: Path | None = None
+
+
 LOG_FORMATS = ("plain", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -234,7 +249,7 @@ class Control:
 class Config:
     """All of it.
 
-    One built by hand has no control port: a program that wants one says which.
+    One built by hand has no control port and no monitor: a program that wants them says so.
     """
 
     path: Path | None
@@ -248,6 +263,7 @@ class Config:
     workers: Workers = Workers()
     repository: Repository = Repository()
     registry: Registry = Registry()
+    monitoring: Monitoring = Monitoring(is_on=False)
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()

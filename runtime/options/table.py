@@ -10,17 +10,14 @@ import re
 
 from runtime.config import (
     COMPRESSIONS,
-    LOG_FORMATS,
-    LOG_LEVELS,
     MIB,
     MODES,
     SWAPS,
-    TRACE_EXPORTERS,
-    TRACE_PROTOCOLS,
     Control,
     Workers,
     parse_cpus,
 )
+from runtime.options.observing import LOGS, MONITORING, SEEING
 from runtime.options.option import Kind, Option, Shown, Use
 
 PATH = Option("path", "A model file, or a folder MODEL/VERSION/.", use=Use.READS)
@@ -233,61 +230,6 @@ REGISTRY = (
         called="state_dir",
     ),
 )
-LOGS = (
-    Option(
-        "logs.format",
-        f"How log lines look: {', '.join(LOG_FORMATS)}.",
-        called="log_format",
-        choices=LOG_FORMATS,
-    ),
-    Option(
-        "logs.slow_request_ms",
-        "A request that takes as long has a line of its own; 0: none has.",
-        called="slow_request_ms",
-        reloads=True,
-    ),
-    Option(
-        "logs.level",
-        f"What is logged, and what is worse: {', '.join(LOG_LEVELS)}.",
-        called="log_level",
-        choices=LOG_LEVELS,
-        reloads=True,
-    ),
-)
-SEEING = (
-    Option(
-        "metrics.triton_names",
-        "Show Triton's metric names, too.",
-        called="triton_metrics",
-    ),
-    Option(
-        "tracing.exporter",
-        "Where traces go: otlp or none; empty leaves it to OTEL_ variables.",
-        called="trace_exporter",
-        choices=TRACE_EXPORTERS,
-    ),
-    Option(
-        "tracing.endpoint",
-        "The collector, like http://collector:4317.",
-        called="trace_endpoint",
-    ),
-    Option(
-        "tracing.protocol",
-        "How traces travel: grpc or http/protobuf.",
-        called="trace_protocol",
-        choices=TRACE_PROTOCOLS,
-    ),
-    Option(
-        "tracing.share",
-        "Share (0 to 1) of the requests to trace whose caller does not say.",
-        called="trace_share",
-    ),
-    Option(
-        "tracing.most_per_s",
-        "Requests traced in a second, at most.",
-        called="trace_rate",
-    ),
-)
 SERVER = (
     Option("warmup", ".npz with inputs for the load check.", use=Use.READS),
     Option("ready_file", "Written, as JSON, once models are ready.", use=Use.WRITES),
@@ -311,6 +253,7 @@ OPTIONS: tuple[Option, ...] = (
     *WORKERS,
     *REPOSITORY,
     *REGISTRY,
+    *MONITORING,
     *LOGS,
     *SEEING,
     *SERVER,

@@ -32,8 +32,11 @@ from runtime.server.certificates import Certificates, files_of
 from runtime.server.control import ControlServer, Guard
 from runtime.server.control_services import Service
 from runtime.server.health_service import HealthService
+from runtime.server.labels_service import LabelsService
 from runtime.server.model_changes import ModelChanges
 from runtime.server.models_service import ModelsService
+from runtime.server.monitor_service import MonitorService
+from runtime.server.monitoring import ServerMonitor
 from runtime.server.numbers import Numbers
 from runtime.server.reflection_service import ReflectionService
 from runtime.server.repository_calls import RepositoryCalls, why_refused
@@ -77,6 +80,21 @@ def make_swaps(app: Running, names: Collection[str]) -> Swaps | None:
     return following.make_swaps(app.config, app.manager, lambda: app.config.registry.poll_s)
 
 
+def make_monitor(app: Running) -> ServerMonitor | None:
+    """Return what watches the models, where that is wanted.
+
+    What it knows outlives the server where that has a folder of its own.
+    """
+    config = app.config
+    if not config.monitoring.is_on:
+        return None
+    folder = None
+    if config.registry.models or config.registry.state is not None:
+        own = following.state_folder(config.registry, config.listen.grpc_port)
+        folder = own / "monitor"
+    return ServerMonitor(config.monitoring, app.manager, app.plane, folder)
+
+
 def changes_of(
     app: Running, settings_of: Callable[[str, str], ModelSettings]
 ) -> tuple[ModelChanges, RepositoryCalls]:
@@ -109,6 +127,7 @@ class Running(Protocol):
     changes: ModelChanges
     control: ControlServer | None
     swaps: Swaps | None
+    monitor: ServerMonitor | None
 
     @property
     def http_port(self) -> int:
@@ -127,6 +146,7 @@ def features_of(config: Config) -> list[str]:
         "insecure": config.access.insecure,
         "repository-rpc": config.repository.rpc,
         "registry": bool(config.registry.models),
+        "monitor": config.monitoring.is_on,
         f"model-control-{config.repository.mode}": True,
     }
     return [name for name, is_on in on.items() if is_on]
@@ -150,6 +170,11 @@ def make_control(app: Running, more: Sequence[Service] = ()) -> ControlServer:
     ours: list[Service] = [ServerService(about), ModelsService(app.changes), *more]
     if app.swaps is not None:
         ours.append(VersionsService(app.swaps, app.changes.roots))
+    if app.monitor is not None:
+        ours.append(MonitorService(app.monitor.monitor))
+        labelled = app.monitor.labelled
+        if labelled is not None:
+            ours.append(LabelsService(labelled.journal, labelled.books, app.changes.roots))
     names = [service.name for service in ours]
     health = HealthService(names, app.is_ready)
     names += [health.name, ReflectionService(()).name]
@@ -177,6 +202,8 @@ def scrape_of(app: Running) -> Scrape:
         yield from identity_families(identity_counts(app.plane))
         if app.swaps is not None:
             yield from following.swap_families(app.swaps)
+        if app.monitor is not None:
+            yield from app.monitor.families()
         if app.control is not None:
             yield control_family(app.control.counts)
         if app.certificates is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.config import MIB, Config, Control
+from runtime.config import MIB, Config, Control, Monitoring
 from runtime.errors import ConfigError
 from runtime.options.option import Kind, Option, Shown
 from runtime.options.sources import (
@@ -43,7 +43,7 @@ def write(tmp_path: Path) -> Any:
 
 def test_without_anything_said_the_config_has_its_defaults() -> None:
     found = list(settings({"path": Path("m")}).values())
-    assert build(found) == Config(Path("m"), control=Control())
+    assert build(found) == Config(Path("m"), control=Control(), monitoring=Monitoring())
     assert {s.origin for s in found[1:]} == {Origin.DEFAULT}
 
 

@@ -15,13 +15,18 @@ from runtime.messages import POOL, HealthCheckRequest, Message, message
 from runtime.models.manager import ModelManager
 from runtime.models.settings import ModelSettings
 from runtime.models.swapping.swaps import Swaps
+from runtime.monitor.journal import Journal
+from runtime.monitor.quality_books import QualityBooks
 from runtime.server.control_services import Caller, Service, method_table
 from runtime.server.health_service import HealthService
+from runtime.server.labels_service import LabelsService
 from runtime.server.model_changes import ModelChanges
 from runtime.server.models_service import ModelsService
+from runtime.server.monitor_service import MonitorService
 from runtime.server.reflection_service import ReflectionService, Request
 from runtime.server.server_service import About, ServerService
 from runtime.server.versions_service import VersionsService
+from tests.unit.monitor.statuses import FakeState
 
 NOBODY_ASKED = Caller(None, "ipv4:127.0.0.1:1")
 OPS = Identity("ops", Role.OPERATOR, ("m*",), Quota(5, 7, 3))
@@ -221,6 +226,8 @@ def test_every_method_of_control_proto_is_served_with_roles_that_it_names() -> N
         ServerService(about),
         models_service(FakeManager()),
         VersionsService(cast(Swaps, None)),
+        MonitorService(FakeState()),
+        LabelsService(cast(Journal, None), cast(QualityBooks, None)),
     ]
     table = method_table(services)
     wanted = {
@@ -235,6 +242,14 @@ def test_every_method_of_control_proto_is_served_with_roles_that_it_names() -> N
         "/leeboard.v1.Versions/Freeze": Role.OPERATOR,
         "/leeboard.v1.Versions/Unfreeze": Role.OPERATOR,
         "/leeboard.v1.Versions/Retry": Role.OPERATOR,
+        "/leeboard.v1.Monitor/Status": Role.VIEWER | Role.OPERATOR,
+        "/leeboard.v1.Monitor/Alarms": Role.VIEWER | Role.OPERATOR,
+        "/leeboard.v1.Monitor/Acknowledge": Role.OPERATOR,
+        "/leeboard.v1.Monitor/Silence": Role.OPERATOR,
+        "/leeboard.v1.Monitor/Unsilence": Role.OPERATOR,
+        "/leeboard.v1.Monitor/Comment": Role.OPERATOR,
+        "/leeboard.v1.Labels/PutLabels": Role.LABELER,
+        "/leeboard.v1.Labels/Quality": Role.VIEWER | Role.LABELER,
     }
     assert {path: method.needs for path, (_, method) in table.items()} == wanted
     declared = POOL.FindFileByName("control.proto").services_by_name.values()
