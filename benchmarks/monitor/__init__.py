@@ -1,0 +1,1 @@
+"""What watching promises: false alarms, delays, speed, and real streams."""
