@@ -8,6 +8,7 @@
 #define LEEBOARD_BASE_XXHASH64_H_
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -41,7 +42,7 @@ inline std::uint64_t Merge(std::uint64_t hash, std::uint64_t lane) {
 inline std::uint64_t Stripes(const char*& at, const char* end) {
   std::uint64_t lanes[4] = {kPrime1 + kPrime2, kPrime2, 0, 0 - kPrime1};
   for (; end - at >= 32; at += 32) {
-    for (int i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 4; ++i) {
       lanes[i] = Round(lanes[i], Load<std::uint64_t>(at + 8 * i));
     }
   }

@@ -51,8 +51,8 @@ struct JournalOptions {
   std::uint64_t below = 0;  // Of the hash's upper 53 bits; 0: no journal.
   std::uint64_t most_bytes = 4U << 20;
   std::uint64_t most_tensor_bytes = 4U << 10;  // Of one row; larger ones are left out.
-  std::vector<std::uint32_t> outputs;          // Kept of each row, by index.
-  std::vector<std::uint32_t> inputs;           // The same: what tells groups apart.
+  std::vector<std::uint32_t> outputs = {};     // Kept of each row, by index.
+  std::vector<std::uint32_t> inputs = {};      // The same: what tells groups apart.
 };
 
 class Watch {

@@ -96,7 +96,7 @@ class TensorDrift:
         self.states: list[State] = [test.detector.start() for test in self.tests]
         self.moments = Moments()
         self.rows = 0
-        self._told: set[tuple[int, int]] = set()
+        self._told: set[tuple[int, int]] = set()  # Tests and features with evidence.
 
     def look(self, look: Look, time_s: float) -> list[Verdict]:
         """Take a look; return what is worth a word, and what was a look ago."""
@@ -114,8 +114,7 @@ class TensorDrift:
         before, self._told = self._told, set()
         for place, test in enumerate(self.tests):
             found = test.detector.findings(self.states[place])
-            loud = found.log_e >= PENDING * found.log_limit
-            self._told |= {(place, int(at)) for at in np.flatnonzero(loud)}
+            self._told |= _loud(place, found)
             for _, at in sorted(pair for pair in self._told | before if pair[0] == place):
                 yield self.verdict(place, at, found, time_s)
 
@@ -215,6 +214,14 @@ class TensorDrift:
         moments = arrays["moment_rows"].tolist(), arrays["moment_times"].tolist()
         self.states, self.window.halves, self.rows = states, halves, rows
         self.moments.rows, self.moments.times_s = moments
+        for place, test in enumerate(self.tests):
+            self._told |= _loud(place, test.detector.findings(states[place]))
+
+
+def _loud(place: int, found: Findings) -> set[tuple[int, int]]:
+    """Return a test and those of its features whose evidence is worth a word."""
+    loud = np.flatnonzero(found.log_e >= PENDING * found.log_limit)
+    return {(place, int(at)) for at in loud}
 
 
 def _part(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
@@ -223,6 +230,8 @@ def _part(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
 
 def detectors_of(reference: TensorReference) -> int:
     """Return how many tests a tensor has: the promise is shared out among them."""
+    if not reference.rows:
+        return 0
     numeric = int(np.count_nonzero(reference.is_numeric))
     categorical = int(np.count_nonzero(reference.is_categorical))
     return numeric + 2 * categorical + 2 * len(reference.features)
@@ -230,6 +239,8 @@ def detectors_of(reference: TensorReference) -> int:
 
 def _tests(about: About, reference: TensorReference) -> Iterator[Test]:
     rows, arl = reference.rows, about.arl_looks
+    if not rows:
+        return  # Nobody knows what the tensor was like.
     everything = np.arange(len(reference.features))
     numeric = np.flatnonzero(reference.is_numeric)
     mixes = np.flatnonzero(reference.is_categorical)

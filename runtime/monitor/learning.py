@@ -41,7 +41,9 @@ def edges_of(profile: TensorProfile) -> Floats:
         distinct = np.unique(found[np.isfinite(found)])
         if distinct.size == 1:
             value = np.float32(distinct[0]) if single else distinct[0]
-            distinct = np.array([distinct[0], np.nextafter(value, np.inf)], dtype=float)
+            with np.errstate(over="ignore"):
+                pair = np.array([value, np.nextafter(value, np.inf)], dtype=float)
+            distinct = pair[np.isfinite(pair)]  # Nothing is above the largest float.
         edges[feature, : distinct.size] = distinct
     return edges
 
@@ -59,7 +61,7 @@ def native_edges(edges: Floats) -> Floats:
 
 
 def reference_of(tensor: WatchedTensor, edges: Floats, look: Look) -> TensorReference:
-    """Return the reference that a look's rows make."""
+    """Return the reference that a look's rows make; none test nothing."""
     features = len(tensor.features)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = look.above / look.finite[:, None]
@@ -73,8 +75,8 @@ def reference_of(tensor: WatchedTensor, edges: Floats, look: Look) -> TensorRefe
         np.where(np.isnan(known), np.nan, shares),
         nothing,
         nothing,
-        look.missing / look.rows,
-        look.infinite / look.rows,
+        look.missing / max(look.rows, 1),
+        look.infinite / max(look.rows, 1),
         np.zeros(features),
         np.zeros(features, dtype=bool),
     )

@@ -21,7 +21,7 @@ from runtime.monitor.answers import NOTHING, AnswerPlan, answer_plan, prediction
 from runtime.monitor.plan import plan_of
 from runtime.monitor.predictions import Prediction
 from runtime.monitor.settings import ModelWatch
-from runtime.monitor.signals import Kind, VersionPromoted
+from runtime.monitor.signals import Kind, Verdict, VersionPromoted
 from runtime.monitor.snapshots import Snapshots
 from runtime.monitor.standing import status_of
 from runtime.monitor.state import VersionStatus
@@ -135,7 +135,7 @@ class Monitor:
         for number, watch in self._plane.take():
             entry = by_number.get(number)
             if entry is not None:
-                said += entry.watch.take(watch, time_s)
+                said += self._take(entry.watch, watch, time_s)
                 if entry.watch.drifts and entry.watch.last_look_s == time_s:
                     looked.append(Looked(*entry.watch.key, DRIFTING, time_s))
                 self._keep(entry, watch)
@@ -151,9 +151,20 @@ class Monitor:
         changes += self._book.take(said, looked)
         self._book.prune(time_s)
         self._on_look(changes, time_s)
-        if time_s - self._saved_s >= SAVE_S:
+        if not 0 <= time_s - self._saved_s < SAVE_S:  # The clock may be set back.
             self.save()
             self._saved_s = time_s
+
+    def _take(self, watch: VersionWatch, filled: Watch, time_s: float) -> list[Verdict]:
+        try:
+            return watch.take(filled, time_s)
+        except Exception:
+            # What is wrong with one version must not end the watch over others.
+            logger.exception(
+                "a look at %s version %d failed; its rows are not judged", *watch.key,
+                extra=about("look_failed", model=watch.key[0], version=str(watch.key[1])),
+            )  # fmt: skip
+            return []
 
     def _keep(self, entry: _Entry, watch: Watch) -> None:
         if self._later is not None and watch.journal:
@@ -197,7 +208,9 @@ class Monitor:
 
     def _begin(self, key: Key, each: Served) -> None:
         settings = self._settings_of(each.model)
-        self._entries.pop(key, None)
+        before = self._entries.pop(key, None)
+        if before is not None:  # It was loaded anew between two looks.
+            self._snapshots.write(before.watch)
         if not settings.is_on:
             self._refused[key] = "it is not watched, as its settings say"
             return

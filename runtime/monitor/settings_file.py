@@ -65,6 +65,8 @@ def made(cls: type[T], values: object, where: str) -> T:
     """Return a section out of a mapping; ConfigError names the key that is wrong."""
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must have keys and values")
+    # YAML 1.1 takes a plain `on` for true, as a key, too.
+    values = {"on" if key is True else key: value for key, value in values.items()}
     kinds = get_type_hints(cls)
     assert is_dataclass(cls)
     known = {"on" if f.name == "is_on" else f.name: f for f in fields(cls)}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import logging
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,6 +25,12 @@ from runtime.monitor.version_watch import VersionWatch
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".watch.npz"
+UNUSABLE = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+"""What a file raises that is damaged or of something else."""
+
 KEPT = 64
 """Files of versions at most; the oldest go first."""
 
@@ -65,12 +73,17 @@ class Snapshots:
     def read(self, watch: VersionWatch) -> bool:
         """Have a version's watch go on where it was written; False: it begins anew."""
         path = self.path_of(watch)
-        if path is None or not path.exists():
+        if path is None:
             return False
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            content = io.BytesIO(path.read_bytes())
+            with zipfile.ZipFile(content):
+                content.seek(0)  # It is an archive; NumPy reads other things as well.
+            with np.load(content, allow_pickle=False) as arrays:
                 version_state.restore(watch, dict(arrays))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except FileNotFoundError:
+            return False
+        except UNUSABLE as error:
             self._set_aside(path, error)
             return False
         return True

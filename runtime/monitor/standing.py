@@ -52,10 +52,10 @@ def _window(watch: VersionWatch) -> WindowStatus | None:
 def _note(watch: VersionWatch, settings: ModelWatch) -> str:
     notes = []
     if watch.phase is Phase.EDGES:
-        rows = min((profile.rows for profile in watch.profiles), default=0)
+        rows = max((profile.rows for profile in watch.profiles), default=0)
         notes.append(f"{rows:,} rows are there of those that edges are chosen from")
     elif watch.phase is Phase.REFERENCE:
-        rows = min((look.rows for look in watch.gathered), default=0)
+        rows = max((look.rows for look in watch.gathered), default=0)
         notes.append(
             f"its first rows become the reference: {rows:,} of {settings.reference_rows:,}"
         )

@@ -75,8 +75,16 @@ def restore(watch: VersionWatch, arrays: Mapping[str, npt.NDArray[Any]]) -> None
     """Have a watch that has seen nothing go on from arrays.
 
     With other settings than then the references stay and the evidence begins anew. Raises
-    ValueError or KeyError when they are not of this version; then nothing is changed.
+    ValueError when they are not of this version; then nothing is changed.
     """
+    try:
+        _restore(watch, arrays)
+    except (KeyError, TypeError, ValueError, ProfileError) as error:
+        watch.forget()
+        raise ValueError(str(error)) from error
+
+
+def _restore(watch: VersionWatch, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     told = unpacked(arrays["about"])
     if told["format"] != FORMAT:
         raise ValueError(f"it has format {told['format']}, this program reads {FORMAT}")
@@ -97,12 +105,9 @@ def restore(watch: VersionWatch, arrays: Mapping[str, npt.NDArray[Any]]) -> None
 
 
 def _restore_profiles(watch: VersionWatch, tensors: list[Arrays]) -> None:
-    try:
-        found = [TensorProfile.from_bytes(t["profile"].tobytes()) for t in tensors]
-        for blank, profile in zip(watch.profiles, found, strict=True):
-            blank.fresh().merge(profile)  # Raises when it counts something else.
-    except ProfileError as error:
-        raise ValueError(f"a profile in it: {error}") from error
+    found = [TensorProfile.from_bytes(t["profile"].tobytes()) for t in tensors]
+    for blank, profile in zip(watch.profiles, found, strict=True):
+        blank.fresh().merge(profile)  # Raises when it counts something else.
     watch.profiles = found
 
 
@@ -111,17 +116,11 @@ def _restore_drifts(
 ) -> None:
     references = [_reference(part(tensor, "reference.")) for tensor in tensors]
     origin = Origin(**told["origin"])
-    blank = watch.gathered, watch.phase
     watch.begin(references, origin.name, origin.digest, origin.made_s)
     if told["tests"] != _tests(watch):
         return
-    try:
-        for drift, tensor in zip(watch.drifts, tensors, strict=True):
-            drift.restore(part(tensor, "drift."))
-    except (KeyError, ValueError):
-        watch.gathered, watch.phase = blank
-        watch.forget()
-        raise
+    for drift, tensor in zip(watch.drifts, tensors, strict=True):
+        drift.restore(part(tensor, "drift."))
 
 
 def _features(watch: VersionWatch) -> list[list[str]]:

@@ -97,7 +97,7 @@ class VersionWatch:
         self, references: Sequence[TensorReference], origin: str, digest: str, time_s: float
     ) -> None:
         """Hold what comes from here on to references, one for each tensor of the plan."""
-        rows = min((reference.rows for reference in references), default=0)
+        rows = max((reference.rows for reference in references), default=0)
         self.origin = Origin(origin, digest, rows, time_s)
         tests = max(sum(map(detectors_of, references)), 1)
         model, version = self.key
@@ -160,7 +160,8 @@ class VersionWatch:
         for gathered, profile in zip(self.profiles, profiles, strict=True):
             gathered.merge(profile)
         wanted = min(learning.EDGE_ROWS, self.settings.reference_rows)
-        if min(profile.rows for profile in self.profiles) < wanted:
+        # A tensor may have fewer: an optional input, or a decoupled model's output.
+        if max((profile.rows for profile in self.profiles), default=0) < wanted:
             return
         self.use_edges([learning.edges_of(profile) for profile in self.profiles], [])
 
@@ -181,7 +182,7 @@ class VersionWatch:
     def _gather(self, looks: list[Look], time_s: float) -> None:
         before = self.gathered or [_blank(look) for look in looks]
         self.gathered = [a.plus(b) for a, b in zip(before, looks, strict=True)]
-        if min(look.rows for look in self.gathered) < self.settings.reference_rows:
+        if max(look.rows for look in self.gathered) < self.settings.reference_rows:
             return
         references = [
             learning.reference_of(tensor, edges, look)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from runtime.config import Monitoring
 from runtime.errors import ConfigError
+from runtime.events import about
 from runtime.metrics.exposition import Family
 from runtime.metrics.monitor import monitor_families
 from runtime.models.lifecycle import State
@@ -137,19 +137,30 @@ class ServerMonitor:
         loop = asyncio.get_running_loop()
         next_s = loop.time()
         while True:
-            self.monitor.look(time.time())
+            self._look()
             if self.labelled is not None:
                 await self._look_at_labels(self.labelled)
             # A late look does not make the next ones early.
             next_s = max(next_s + self._config.interval_s, loop.time())
             await asyncio.sleep(next_s - loop.time())
 
+    def _look(self) -> None:
+        try:
+            self.monitor.look(time.time())
+        except Exception:
+            # Serving goes on, and so does the watch: the next look may do.
+            logger.exception("a look failed", extra=about("look_failed"))
+
     async def _look_at_labels(self, labelled: Labelled) -> None:
         """Have the labels looked at by a thread that may wait for the disk."""
         time_s = time.time()
-        with contextlib.suppress(TimeoutError, TooMany, Closed):
+        try:
             said = await self._errands.run(lambda: labelled.look(time_s), PATIENCE_S)
             self.monitor.tell(said, time_s)
+        except (TimeoutError, TooMany, Closed):
+            pass  # The look before this one still waits.
+        except Exception:
+            logger.exception("labels cannot be judged", extra=about("look_failed"))
 
     def families(self) -> list[Family]:
         """Return what /metrics shows of versions, alarms and sinks."""

@@ -19,12 +19,11 @@ struct BenchOptions {
   std::uint32_t close_rows = 0;
   Nanos max_queue_delay = 0;
   std::uint32_t max_queue_size = 4096;
-  std::uint64_t input_bytes = 64 << 20;
-  std::uint64_t output_bytes = 16 << 20;
+  std::uint64_t input_bytes = 64 << 20, output_bytes = 16 << 20;
   std::uint32_t max_shapes = 64;
   Nanos batch_timeout = 0;
-  bool retry = true;
-  bool decoupled = false;
+  bool retry = true, decoupled = false;
+  std::shared_ptr<WatchSlot> watch = nullptr;
   int workers = 1;
   // Inputs, and outputs alike. UINT8 of any width unless said otherwise.
   std::vector<wire::TensorSpec> tensors = {Spec(wire::DType::kUint8, {-1})};
@@ -92,6 +91,7 @@ inline Bench::Bench(const BenchOptions& options)
   of_queue.retry = options.retry;
   of_queue.decoupled = options.decoupled;
   of_queue.outputs = options.tensors;
+  of_queue.watch = options.watch;
   EXPECT_TRUE(VersionQueue::Create(std::move(of_queue), &queue).ok());
   queue->set_sink(&sink);
   while (workers.size() < static_cast<std::size_t>(options.workers)) {
