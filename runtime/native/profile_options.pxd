@@ -1,6 +1,6 @@
 # How Python's values become options of profiles, and a Status an error.
 
-from runtime.native.stats cimport ProfileOptions
+from runtime.native.profiling cimport ProfileOptions
 from runtime.native.wire cimport Status
 
 # Raises ProfileError with the status's sentence unless it is OK.

@@ -7,7 +7,7 @@ from libcpp.vector cimport vector
 import numpy as np
 
 from runtime.errors import ProfileError
-from runtime.native.stats cimport Kind, ProfileOptions
+from runtime.native.profiling cimport Kind, ProfileOptions
 from runtime.native.wire cimport Status
 
 KINDS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",

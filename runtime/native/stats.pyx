@@ -15,7 +15,7 @@ from runtime.errors import ProfileError
 from runtime.native.profile_options cimport check, to_options
 from runtime.native.profile_options import KINDS
 from runtime.native.profiled import Category, Profiled
-from runtime.native.stats cimport (
+from runtime.native.profiling cimport (
     CCategories, Counts, CTensorProfile, ProfileOptions, Values, ValueSize,
 )
 from runtime.native.wire cimport Bytes, Status

@@ -8,7 +8,7 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from runtime.native.plane cimport CServed
-from runtime.native.stats cimport CTensorProfile, Kind
+from runtime.native.profiling cimport CTensorProfile, Kind
 
 cdef extern from "batch/watch.h" namespace "leeboard::batch" nogil:
     cdef cppclass WatchedTensor:

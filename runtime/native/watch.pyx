@@ -11,9 +11,10 @@ from libcpp.string cimport string
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
+from runtime.native.profiling cimport CTensorProfile, Kind
 from runtime.native.served cimport Served
 from runtime.native.server cimport Server
-from runtime.native.stats cimport CTensorProfile, Kind, TensorProfile
+from runtime.native.stats cimport TensorProfile
 from runtime.native.watch cimport (
     CWatch,
     JournalOptions,
