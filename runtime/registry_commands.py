@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,6 +73,10 @@ def push(
     contract: Annotated[
         Path | None, typer.Option(help="JSON: what rows must look like.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="What rows look like: a file of `leeboard monitor reference`."),
+    ] = None,
     warmup: Annotated[
         Path | None, typer.Option(help="An .npz of inputs to run it with, kept with it.")
     ] = None,
@@ -94,6 +99,7 @@ def push(
     from runtime.registry.layout import lay_out
     from runtime.registry.manifest import Lineage
     from runtime.registry.references import check_alias, check_name
+    from runtime.registry.referring import with_reference
 
     check_name(name)  # Before a registry is made for it.
     if alias:
@@ -102,7 +108,9 @@ def push(
     metrics = dict(map(parse_metric, metric or ()))
     read = read_contract(contract) if contract else {}
     signature = proven(laid, check, check_timeout, tuple(allow_module or ()))
-    with opened(context, create=True) as there:
+    with opened(context, create=True) as there, TemporaryDirectory() as folder:
+        if reference is not None:
+            laid = with_reference(laid, reference, Path(folder))
         made_from = there.version(name, parent).digest if parent else ""
         facts: Facts = {
             "signature": signature,
@@ -297,7 +305,9 @@ def parse_metric(text: str) -> tuple[str, float]:
 
 
 def read_contract(path: Path) -> dict[str, object]:
-    """Return the JSON object of a file; raises ConfigError."""
+    """Return the JSON object of a file; raises ConfigError, or ProfileError."""
+    from runtime.profiles.contract import contract_of
+
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_CONTRACT + 1)
@@ -306,4 +316,5 @@ def read_contract(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no JSON object of up to {LARGEST_CONTRACT} bytes")
+    contract_of(values)  # What is not one is said before anything is done.
     return values

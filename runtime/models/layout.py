@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 WARMUP_FILE = "warmup.npz"
 GOLDEN_FILE = "golden.npz"
+REFERENCE_FILE = "reference.json"
+CONTRACT_FILE = "contract.json"
 IGNORED_FOLDERS = frozenset({"warmup", "configs", "__pycache__"})
 """Folders of a model that are no versions, and that nobody need be told of."""
 

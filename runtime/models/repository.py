@@ -4,7 +4,8 @@ A folder of models holds ``MODEL/VERSION/model.onnx``. A version is a folder who
 decimal number; clients read versions as numbers. ``leeboard.yaml`` or Triton's
 ``config.pbtxt`` in MODEL may say how the model is served; without it the highest version
 is. A ``warmup.npz`` beside a model file holds inputs for the load check, a ``golden.npz``
-inputs and outputs that must be met.
+inputs and outputs that must be met, a ``reference.json`` what rows look like
+(`runtime.profiles`), a ``contract.json`` what they must look like (`runtime.monitor`).
 
 One model that cannot be served never hides another: it is told of as `Broken`.
 """
@@ -19,7 +20,9 @@ from pathlib import Path
 from runtime.errors import ConfigError
 from runtime.models.declaration import LEEBOARD_YAML, read_settings, settings_files
 from runtime.models.layout import (
+    CONTRACT_FILE,
     GOLDEN_FILE,
+    REFERENCE_FILE,
     WARMUP_FILE,
     beside,
     is_model_folder,
@@ -40,6 +43,7 @@ class ModelSource:
 
     `path` has its links followed. `folder` is the model's; None for a lone file.
     `fingerprint` is what its files looked like, as `runtime.models.fingerprint` sees them.
+    `reference` and `contract` say what its rows look like, and what they must look like.
     """
 
     name: str
@@ -50,6 +54,8 @@ class ModelSource:
     golden: Path | None = None
     folder: ModelFolder | None = None
     fingerprint: Hashable = None
+    reference: Path | None = None
+    contract: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +185,8 @@ def read_version(
             settings,
             beside(version, GOLDEN_FILE, folder),
             folder,
+            reference=beside(version, REFERENCE_FILE, folder),
+            contract=beside(version, CONTRACT_FILE, folder),
         )
     except (ConfigError, OSError) as error:
         return Broken(folder.name, name, str(error)) if version.is_dir() else None

@@ -19,7 +19,7 @@ from runtime.backends.plan import LoadPlan
 from runtime.backends.report import LoadReport
 from runtime.errors import ConfigError, ModelError, WorkerError
 from runtime.registry.compatible import as_kept
-from runtime.registry.layout import OF_VERSION, SETTINGS, Laid, is_model, place_of
+from runtime.registry.layout import SAMPLES, SETTINGS, Laid, is_model, place_of
 from runtime.registry.manifest import Signature
 from runtime.workers.interpreter import foreign_environment
 from runtime.workers.launch import start_cold
@@ -86,7 +86,7 @@ def plain_trial(folder: Path, timeout_s: float) -> Trial:
     if len(models) != 1:
         names = ", ".join(path.name for path in models) or "none"
         raise ConfigError(f"one model file is wanted, and here are: {names}")
-    warmup, golden = (_if_there(version / name) for name in OF_VERSION)
+    warmup, golden = (_if_there(version / name) for name in SAMPLES)
     plan = LoadPlan(models[0], max_batch_size=ROWS, warmup=warmup, golden=golden)
     return Trial(LoadRequest("the candidate", plan, timeout_s))
 

@@ -1,7 +1,8 @@
 """What a file or a folder that somebody pushes becomes in a manifest, and back.
 
 A manifest's ``model/`` is one version's folder as a server knows it: the model file is
-``model.onnx`` or has another suffix, with ``warmup.npz`` and ``golden.npz`` beside it.
+``model.onnx`` or has another suffix, with ``warmup.npz``, ``golden.npz``,
+``reference.json`` and ``contract.json`` beside it.
 Settings (``leeboard.yaml``, ``config.pbtxt``), labels and samples lie beside versions.
 """
 
@@ -18,7 +19,9 @@ from runtime.registry.onnx_files import beside_onnx
 
 SETTINGS = ("leeboard.yaml", "config.pbtxt")
 WARMUP = "warmup.npz"
-OF_VERSION = (WARMUP, "golden.npz")
+SAMPLES = (WARMUP, "golden.npz")
+REFERENCE = "reference.json"
+OF_VERSION = (*SAMPLES, REFERENCE, "contract.json")
 DEEPEST = 32
 MOST_FILES = 10_000
 

@@ -70,7 +70,8 @@ class Manifest:
     """One version; see the module's words.
 
     `metrics` are numbers by name. `contract` is what rows must look like (JSON values:
-    a schema, ranges). `profile` is the SHA-256 of a blob that monitoring wrote, or empty.
+    `runtime.profiles.contract`). `profile` is the SHA-256 of the reference profile among
+    its files, ``model/reference.json``, or of another blob; empty for none.
     """
 
     files: tuple[File, ...]

@@ -18,7 +18,7 @@ from runtime.registry.source import RegistryError
 MLMODEL = "MLmodel"
 MOST_BYTES = 1 << 20
 
-BESIDE_MODEL = ("warmup.npz", "golden.npz")
+BESIDE_MODEL = ("warmup.npz", "golden.npz", "reference.json", "contract.json")
 BESIDE_VERSIONS = ("leeboard.yaml", "config.pbtxt", "labels.txt")
 DATA_ALONE = (".onnx", ".pt2", ".ts")
 """Formats that a stranger's file may be opened in: without pickles, and without code."""

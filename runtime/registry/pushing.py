@@ -19,6 +19,8 @@ from typing import Any, TypedDict, Unpack
 
 from runtime.backends.plan import LoadPlan
 from runtime.errors import ConfigError
+from runtime.profiles import Reference
+from runtime.profiles.contract import contract_of
 from runtime.registry import from_onnx, from_sklearn, from_torch
 from runtime.registry.actors import actor_here
 from runtime.registry.check import ROWS, Proof, Trial, plain_trial, prove
@@ -27,6 +29,7 @@ from runtime.registry.layout import Laid, lay_out
 from runtime.registry.manifest import MODEL_FOLDER, Lineage, Signature
 from runtime.registry.records import Facts, Pushed
 from runtime.registry.references import check_alias, check_name
+from runtime.registry.referring import with_reference
 from runtime.workers.process import LoadRequest
 
 VARIABLE = "LEEBOARD_REGISTRY"
@@ -40,8 +43,9 @@ class Details(TypedDict, total=False):
 
     `data` is the digest of its training data, or a file or folder whose digest is taken.
     `parent` is the version that it was made from: a number, ``@champion``, a digest.
-    `contract` is what rows must look like. With `any_signature` the alias may move though
-    the new version takes or gives other tensors.
+    `contract` is what rows must look like (`runtime.profiles.contract`), `reference` what
+    they look like: a `runtime.profiles.Reference` or a file of one. With `any_signature`
+    the alias may move though the new version takes or gives other tensors.
     """
 
     metrics: Mapping[str, float]
@@ -51,6 +55,7 @@ class Details(TypedDict, total=False):
     parameters: Mapping[str, Any]
     seed: int
     contract: Mapping[str, Any]
+    reference: Reference | str | Path
     notes: str
     reason: str
     any_signature: bool
@@ -103,6 +108,9 @@ def push(
         folder = Path(scratch)
         made = converted(model, sample, folder)
         laid = with_warmup(made.laid, made.sample, folder)
+        if given := details.get("reference"):
+            laid = with_reference(laid, given, folder)
+        contract_of(details.get("contract", {}))  # What is not one is said now.
         signature = Signature()
         if check:
             prover = check if callable(check) else partial(proven, made=made)

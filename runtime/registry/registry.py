@@ -17,8 +17,9 @@ from runtime.registry.changing import USES, Changing, Registration
 from runtime.registry.collecting import KEEP_LAST, LEASE_TTL_S, Collected, collect
 from runtime.registry.compatible import is_known
 from runtime.registry.diffing import Difference, differences
+from runtime.registry.layout import REFERENCE
 from runtime.registry.lifecycle import Event, State
-from runtime.registry.manifest import File, Manifest, to_json
+from runtime.registry.manifest import MODEL_FOLDER, File, Manifest, to_json
 from runtime.registry.manifest_bounds import check_path
 from runtime.registry.moving import Move
 from runtime.registry.reading import Reading
@@ -76,6 +77,7 @@ class Registry:
         blobs = self.store.blobs
         with blobs.keeping():
             listed = tuple(self._put(path, files[path]) for path in sorted(files))
+            facts.setdefault("profile", profile_among(listed))
             manifest = Manifest(listed, framework, **facts)
             text = to_json(manifest)
             if manifest.profile and not blobs.has(manifest.profile):
@@ -268,6 +270,12 @@ class Registry:
         else:
             digest, size = blobs.put_bytes(content)
         return File(path, size, digest)
+
+
+def profile_among(files: Iterable[File]) -> str:
+    """Return the digest of the reference profile among a version's files, or ""."""
+    wanted = f"{MODEL_FOLDER}/{REFERENCE}"
+    return next((file.sha256 for file in files if file.path == wanted), "")
 
 
 def words(text: str, what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ FETCH_S = 3600.0
 SAVE_S = 60.0
 CHUNK = 1 << 20
 MANIFEST = "manifest.json"
+CONTRACT = "contract.json"
 
 
 class ServerHands:
@@ -81,6 +83,9 @@ class ServerHands:
                 f"{digest_of(manifest)[:12]}; the alias named {pointer.digest[:12]}"
             )
         write_bytes(scratch.parent / MANIFEST, to_json(manifest))
+        if manifest.contract:
+            contract = json.dumps(dict(manifest.contract))
+            write_bytes(scratch.parent / CONTRACT, contract.encode())
         self._state.finish(scratch, pointer.digest)
 
     async def load(self, pointer: Pointer, chosen_by: str, after: int) -> None:
@@ -170,7 +175,8 @@ def source_at(place: Path, number: int) -> ModelSource:
     if found.broken:
         raise ModelError(found.broken[0].reason)
     (source,) = found.sources
-    return source
+    stated = place.parent / CONTRACT  # In the manifest itself.
+    return replace(source, contract=stated) if stated.is_file() else source
 
 
 def is_whole(place: Path, pointer: Pointer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from runtime.models.repository import (
     found_in,
     read_version,
 )
-from runtime.models.settings import NO_SETTINGS
+from runtime.models.settings import NO_SETTINGS, Versions
 from runtime.models.triton_config import from_json
 from tests.unit.models.repository_files import put, write
 
@@ -285,3 +286,15 @@ def test_one_models_folder_is_found_by_its_name(tmp_path: Path) -> None:
     for name in ("../m", "n", "", "."):
         with pytest.raises(ConfigError, match="has no folder of a model"):
             folder_of(tmp_path, name)
+
+
+def test_what_rows_look_like_and_must_look_like_lies_beside_a_model(tmp_path: Path) -> None:
+    put(tmp_path, "m/1/model.onnx", "m/1/reference.json", "m/1/contract.json")
+    put(tmp_path, "m/2/model.onnx")
+    [two] = find_models(tmp_path).sources
+    assert (two.reference, two.contract) == (None, None)
+    settings = replace(NO_SETTINGS, versions=Versions(latest=0))
+    folder = ModelFolder(tmp_path / "m", tmp_path)
+    one = next(s for s in found_in(folder, settings).sources if s.version == "1")
+    assert one.reference == tmp_path / "m/1/reference.json"
+    assert one.contract == tmp_path / "m/1/contract.json"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -130,6 +132,21 @@ def bench(tmp_path: Path, model: bytes) -> Any:
     bench.hands.close()
     bench.disk.close()
     bench.state.close()
+
+
+def test_a_manifests_contract_and_a_reference_go_along(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.source.files[1]["model/reference.json"] = b"{}"
+    plain = bench.source.manifest("fraud", 1)
+    stated = replace(plain, contract={"features": {"a": {"range": [0, 1]}}})
+    monkeypatch.setattr(bench.source, "manifest", lambda model, number: stated)
+    bench.fetch()
+    source = source_at(bench.place(), 1)
+    assert source.reference is not None
+    assert source.reference.read_bytes() == b"{}"
+    assert source.contract is not None
+    assert json.loads(source.contract.read_bytes()) == stated.contract
 
 
 def test_a_plain_file_is_fetched_once_and_can_be_loaded(bench: Bench) -> None:
