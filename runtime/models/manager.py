@@ -96,6 +96,7 @@ class ModelManager:
 
     def publish(self) -> None:
         """Give the data plane a table of what is served now."""
+        self.books.announce()
         hidden = self._common.hidden
         self._plane.set_table(make_table(self.versions, self.books, self.ready, hidden))
 
@@ -114,9 +115,8 @@ class ModelManager:
         wanted = [s for s in found.sources if names is None or s.name in names]
         self._note_broken(b for b in found.broken if names is None or b.name in names)
         if names is not None:
-            known = found.names
-            self.books.notes |= {(name, ""): NOT_LOADED for name in known - names}
-            self.books.notes |= {(name, ""): MISSING for name in names - known}
+            self.books.notes |= {(name, ""): NOT_LOADED for name in found.names - names}
+            self.books.notes |= {(name, ""): MISSING for name in names - found.names}
         by_name: dict[str, list[ModelSource]] = {}
         for source in wanted:
             by_name.setdefault(source.name, []).append(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runtime.access.words import hide_paths
@@ -35,12 +35,14 @@ class Books:
 
     `notes` say what is not served, or is still the old one. `preferred` are the versions
     that answer those who name none; of a model without one the highest does. `told` are
-    parameters of a version's configuration that change while it serves.
+    parameters of a version's configuration that change while it serves. `announce` is
+    called before the data plane hears of what has changed.
     """
 
     notes: dict[Key, str] = field(default_factory=dict)
     preferred: dict[str, str] = field(default_factory=dict)
     told: dict[Key, Mapping[str, str]] = field(default_factory=dict)
+    announce: Callable[[], None] = lambda: None
 
 
 def entry_of(version: Version, note: str = "", versions: Sequence[str] = ()) -> Entry:

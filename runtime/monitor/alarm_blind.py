@@ -60,5 +60,15 @@ def labels(
     )  # fmt: skip
 
 
+def reference(model: str, version: int, trouble: str, time_s: float) -> Blindness:
+    """Say whether what was given for a version to be held to is in use."""
+    return Blindness(
+        _subject(model, version, "reference"), time_s, bool(trouble),
+        f"{model}/{version} is not held to all that was given for it: {trouble}."
+        if trouble
+        else f"{model}/{version} is held to what was given for it.",
+    )  # fmt: skip
+
+
 def _subject(model: str, version: int, name: str) -> Subject:
     return Subject(model, version, Kind.MONITOR, name, Aspect.BLIND)

@@ -32,10 +32,12 @@ MOST_MOMENTS = 1_024
 
 WORDS = {
     Aspect.MISSING: "is missing",
-    Aspect.OUT_OF_RANGE: "is out of range or infinite",
+    Aspect.OUT_OF_RANGE: "is infinite",
     Aspect.UNSEEN: "has a value that the reference does not know",
 }
 
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Detector = KsDetector | BernoulliDetector
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -59,12 +61,16 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A detector, the features that it is of, and what it counts of a look."""
+    """A detector, the features that it is of, and what it counts of a look.
+
+    `is_promised` tells whether a contract says what it is held to.
+    """
 
     aspect: Aspect
     detector: Detector
     features: npt.NDArray[np.int64]
     counts: Callable[[Look], tuple[Counts, Counts]]
+    is_promised: bool = False
 
 
 class Moments:
@@ -85,6 +91,18 @@ class Moments:
         """Return when a row had come, as far as it is known."""
         place = int(np.searchsorted(self.rows, row))
         return self.times_s[min(place, len(self.times_s) - 1)] if self.times_s else 0.0
+
+    def to_arrays(self) -> Arrays:
+        """Return them by name."""
+        return {
+            "moment_rows": np.array(self.rows, dtype=np.int64),
+            "moment_times": np.array(self.times_s, dtype=np.float64),
+        }
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Know what `to_arrays` told; KeyError changes nothing."""
+        rows, times_s = arrays["moment_rows"].tolist(), arrays["moment_times"].tolist()
+        self.rows, self.times_s = rows, times_s
 
 
 class TensorDrift:
@@ -179,19 +197,26 @@ class TensorDrift:
         feature, edge = int(test.features[at]), int(found.edge[at])
         live, reference = float(found.share[at]), float(self._shares(test)[at, edge])
         if isinstance(test.detector, BernoulliDetector):
-            return sentences.more(subject, WORDS[test.aspect], live, reference, since)
+            say = sentences.broken if test.is_promised else sentences.more
+            return say(subject, self._event(test.aspect, feature), live, reference, since)
         if isinstance(test.detector, CategoryDetector):
             category = float(self.reference.categories[feature, edge])
             return sentences.mixed(subject, category, live, reference, since)
         value = float(self.reference.edges[feature, edge])
         return sentences.moved(subject, value, live, reference, since)
 
+    def _event(self, aspect: Aspect, feature: int) -> str:
+        """Return what happens to a value, as a sentence goes on."""
+        low, high = float(self.reference.low[feature]), float(self.reference.high[feature])
+        if aspect is Aspect.OUT_OF_RANGE and np.isfinite([low, high]).any():
+            return sentences.beyond(low, high)
+        return WORDS[aspect]
+
     def to_arrays(self) -> Arrays:
         """Return all that is remembered, by name."""
         arrays: Arrays = {
             "rows": np.array(self.rows),
-            "moment_rows": np.array(self.moments.rows, dtype=np.int64),
-            "moment_times": np.array(self.moments.times_s, dtype=np.float64),
+            **self.moments.to_arrays(),
         }
         for place, state in enumerate(self.states):
             arrays |= {f"test{place}.{k}": v for k, v in state.to_arrays().items()}
@@ -211,9 +236,8 @@ class TensorDrift:
             [_part(arrays, f"half{i}.") for i in range(2) if f"half{i}.time" in arrays]
         )
         rows = int(arrays["rows"])
-        moments = arrays["moment_rows"].tolist(), arrays["moment_times"].tolist()
+        self.moments.restore(arrays)
         self.states, self.window.halves, self.rows = states, halves, rows
-        self.moments.rows, self.moments.times_s = moments
         for place, test in enumerate(self.tests):
             self._told |= _loud(place, test.detector.findings(states[place]))
 
@@ -232,18 +256,19 @@ def detectors_of(reference: TensorReference) -> int:
     """Return how many tests a tensor has: the promise is shared out among them."""
     if not reference.rows:
         return 0
-    numeric = int(np.count_nonzero(reference.is_numeric))
-    categorical = int(np.count_nonzero(reference.is_categorical))
-    return numeric + 2 * categorical + 2 * len(reference.features)
+    distributions = np.count_nonzero(reference.is_numeric) + np.count_nonzero(
+        reference.has_mix
+    )
+    categorical = np.count_nonzero(reference.is_categorical)
+    return int(distributions + categorical) + 2 * len(reference.features)
 
 
 def _tests(about: About, reference: TensorReference) -> Iterator[Test]:
     rows, arl = reference.rows, about.arl_looks
     if not rows:
         return  # Nobody knows what the tensor was like.
-    everything = np.arange(len(reference.features))
     numeric = np.flatnonzero(reference.is_numeric)
-    mixes = np.flatnonzero(reference.is_categorical)
+    mixes = np.flatnonzero(reference.has_mix)
     if numeric.size:
         ks = KsDetector(reference.shares[numeric], about.eps, arl, rows)
         yield Test(
@@ -258,19 +283,49 @@ def _tests(about: About, reference: TensorReference) -> Iterator[Test]:
             Aspect.DRIFT, mix, mixes,
             lambda look: (look.known[mixes], look.known[mixes].sum(axis=1)),
         )  # fmt: skip
-        seen = BernoulliDetector(np.zeros(mixes.size), EVENT_EPS, arl, rows)
-        yield Test(
-            Aspect.UNSEEN, seen, mixes,
-            lambda look: (look.unseen[mixes], look.finite[mixes]),
-        )  # fmt: skip
-    missing = BernoulliDetector(reference.missing, EVENT_EPS, arl, rows)
-    yield Test(
-        Aspect.MISSING, missing, everything,
-        lambda look: (look.missing, np.full(len(everything), look.rows)),
-    )  # fmt: skip
+    everything = np.ones(len(reference.features), dtype=bool)
+    promises = ~np.isnan(reference.may_miss)
+    rates = np.where(promises, reference.may_miss, reference.missing)
+    yield from _events(about, Aspect.MISSING, rates, everything, promises, rows)
     rates = np.minimum(reference.outside + reference.infinite, 1.0)
-    outside = BernoulliDetector(rates, EVENT_EPS, arl, rows)
-    yield Test(
-        Aspect.OUT_OF_RANGE, outside, everything,
-        lambda look: (look.outside + look.infinite, look.finite + look.infinite),
-    )  # fmt: skip
+    rates = np.where(reference.keeps_range, 0.0, rates)
+    yield from _events(
+        about, Aspect.OUT_OF_RANGE, rates, everything, reference.keeps_range, rows
+    )
+    rates = np.where(reference.keeps_values, 0.0, reference.unseen)
+    yield from _events(
+        about, Aspect.UNSEEN, rates, reference.is_categorical, reference.keeps_values, rows
+    )
+
+
+def _events(
+    about: About, aspect: Aspect, rates: Floats, which: Flags, promises: Flags, rows: int
+) -> Iterator[Test]:
+    """Yield the tests of an event: what a contract promises is held more strictly."""
+    usual, kept = np.flatnonzero(which & ~promises), np.flatnonzero(which & promises)
+    if usual.size:
+        detector = BernoulliDetector(rates[usual], EVENT_EPS, about.arl_looks, rows)
+        yield Test(aspect, detector, usual, _counted(aspect, usual))
+    if kept.size:
+        detector = BernoulliDetector(rates[kept], 0.0, about.arl_looks)
+        yield Test(aspect, detector, kept, _counted(aspect, kept), is_promised=True)
+
+
+def _counted(
+    aspect: Aspect, features: npt.NDArray[np.int64]
+) -> Callable[[Look], tuple[Counts, Counts]]:
+    """Return what an event's test counts of a look: events, and rows that had a chance."""
+
+    def missing(look: Look) -> tuple[Counts, Counts]:
+        return look.missing[features], np.full(len(features), look.rows)
+
+    def outside(look: Look) -> tuple[Counts, Counts]:
+        events = look.outside[features] + look.infinite[features]
+        return events, look.finite[features] + look.infinite[features]
+
+    def unseen(look: Look) -> tuple[Counts, Counts]:
+        return look.unseen[features], look.finite[features]
+
+    return {
+        Aspect.MISSING: missing, Aspect.OUT_OF_RANGE: outside, Aspect.UNSEEN: unseen,
+    }[aspect]  # fmt: skip

@@ -62,23 +62,17 @@ def native_edges(edges: Floats) -> Floats:
 
 def reference_of(tensor: WatchedTensor, edges: Floats, look: Look) -> TensorReference:
     """Return the reference that a look's rows make; none test nothing."""
-    features = len(tensor.features)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = look.above / look.finite[:, None]
-    nothing = np.full((features, 1), np.nan)
     has_no_values = look.finite == 0
     known = np.where(has_no_values[:, None], np.nan, edges)
-    return TensorReference(
+    return TensorReference.of_numbers(
         tensor.features,
         look.rows,
         known,
         np.where(np.isnan(known), np.nan, shares),
-        nothing,
-        nothing,
         look.missing / max(look.rows, 1),
         look.infinite / max(look.rows, 1),
-        np.zeros(features),
-        np.zeros(features, dtype=bool),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from runtime.backends.base import Signature
@@ -18,6 +19,7 @@ from runtime.monitor import alarm_blind
 from runtime.monitor.alarm_book import Book, Change, Looked
 from runtime.monitor.alarms import Said
 from runtime.monitor.answers import NOTHING, AnswerPlan, answer_plan, predictions_of
+from runtime.monitor.given import read as read_given
 from runtime.monitor.plan import plan_of
 from runtime.monitor.predictions import Prediction
 from runtime.monitor.settings import ModelWatch
@@ -41,7 +43,9 @@ class Served:
     """A version that answers.
 
     `number` is the data plane's, `batches` tells whether the first dimension is the batch,
-    `is_preferred` whether those who name no version get it.
+    `is_preferred` whether those who name no version get it. `reference` and `contract` are
+    files that lie beside it. `answered` and `refused` count requests since it was loaded:
+    those with an answer, and those whose tensors are not its.
     """
 
     model: str
@@ -50,6 +54,10 @@ class Served:
     signature: Signature
     batches: bool
     is_preferred: bool
+    reference: Path | None = None
+    contract: Path | None = None
+    answered: int = 0
+    refused: int = 0
 
 
 class Watching(Protocol):
@@ -125,6 +133,16 @@ class Monitor:
             if model in ("", key[0])
         ]  # fmt: skip
 
+    def announce(self, time_s: float) -> None:
+        """Have versions watched that come, before they answer their first request."""
+        known = {key: entry.number for key, entry in self._entries.items()}
+        changes = self._come(self._plane.served(), time_s)
+        for key, entry in self._entries.items():
+            if known.get(key) != entry.number:
+                self._exchange(entry)
+        if changes:
+            self._on_look(changes, time_s)
+
     def look(self, time_s: float) -> None:
         """Take what came in, judge it, and have more watched; `time_s` since 1970."""
         served = self._plane.served()
@@ -136,24 +154,32 @@ class Monitor:
             entry = by_number.get(number)
             if entry is not None:
                 said += self._take(entry.watch, watch, time_s)
-                if entry.watch.drifts and entry.watch.last_look_s == time_s:
+                if entry.watch.drifting and entry.watch.last_look_s == time_s:
                     looked.append(Looked(*entry.watch.key, DRIFTING, time_s))
                 self._keep(entry, watch)
+        for each in served:
+            if (entry := self._entries.get((each.model, each.version))) is not None:
+                said += entry.watch.schema.look(each.answered, each.refused, time_s)
         for entry in self._entries.values():
             model, version = entry.watch.key
+            trouble = entry.watch.given.trouble
+            said.append(alarm_blind.reference(model, version, trouble, time_s))
             coverage = entry.watch.coverage()
             said.append(
                 alarm_blind.coverage(
                     VersionStatus(model, version, coverage=coverage), time_s
                 )
             )
-            self._plane.exchange(entry.number, entry.watch.watch(entry.answers.journal()))
+            self._exchange(entry)
         changes += self._book.take(said, looked)
         self._book.prune(time_s)
         self._on_look(changes, time_s)
         if not 0 <= time_s - self._saved_s < SAVE_S:  # The clock may be set back.
             self.save()
             self._saved_s = time_s
+
+    def _exchange(self, entry: _Entry) -> None:
+        self._plane.exchange(entry.number, entry.watch.watch(entry.answers.journal()))
 
     def _take(self, watch: VersionWatch, filled: Watch, time_s: float) -> list[Verdict]:
         try:
@@ -182,11 +208,16 @@ class Monitor:
 
     def _follow(self, served: Sequence[Served], time_s: float) -> list[Change]:
         """Begin to watch versions that came and forget those that went."""
-        there = {(each.model, each.version): each for each in served}
+        there = {(each.model, each.version) for each in served}
         for key in [key for key in self._entries if key not in there]:
             self._snapshots.write(self._entries.pop(key).watch)
         self._refused = {k: why for k, why in self._refused.items() if k in there}
-        for key, each in there.items():
+        return self._come(served, time_s)
+
+    def _come(self, served: Sequence[Served], time_s: float) -> list[Change]:
+        """Begin to watch versions that are new, and hear which of them are preferred."""
+        for each in served:
+            key = each.model, each.version
             entry = self._entries.get(key)
             if key not in self._refused and (entry is None or entry.number != each.number):
                 self._begin(key, each)
@@ -216,10 +247,11 @@ class Monitor:
             return
         try:
             plan = plan_of(each.signature, each.batches, settings)
+            plan, given = read_given(plan, settings, each.reference, each.contract)
             answers = NOTHING
             if self._later is not None:
                 answers = answer_plan(each.signature, plan, settings)
-            watch = VersionWatch(key, plan, settings, self._interval_s)
+            watch = VersionWatch(key, plan, settings, self._interval_s, given)
         except (ProfileError, ValueError) as error:
             self._refused[key] = f"it cannot be watched: {error}"
             logger.warning(

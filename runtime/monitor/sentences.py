@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 
 from runtime.monitor.signals import Since, Subject
 from runtime.printable import escaped
@@ -74,6 +75,41 @@ def more(
     return (
         f"{of(subject)} {what} in {share(live)} of the rows{when(since)}, the reference "
         f"has {share(reference)}."
+    )
+
+
+def beyond(low: float, high: float) -> str:
+    """Say that a value is out of a range with one end or two.
+
+    Examples
+    --------
+    >>> beyond(18.0, 120.0), beyond(float("-inf"), 1.0)
+    ('is not within 18 to 120', 'is above 1 or infinite')
+    """
+    if low == -inf:
+        return f"is above {number(high)} or infinite"
+    if high == inf:
+        return f"is below {number(low)} or infinite"
+    return f"is not within {number(low)} to {number(high)}"
+
+
+def broken(
+    subject: Subject, what: str, live: float, promised: float, since: Since | None
+) -> str:
+    """Say that something happens which a version's contract does not allow."""
+    allowed = f"{share(promised)} at most" if promised else "none"
+    return (
+        f"{of(subject)} {what} in {share(live)} of the rows{when(since)}; its contract "
+        f"allows {allowed}."
+    )
+
+
+def refused(subject: Subject, live: float) -> str:
+    """Say that requests do not have a version's tensors."""
+    return (
+        f"{share(live)} of the requests to {escaped(subject.model)} version "
+        f"{subject.version} are refused: their tensors have other names, shapes or types "
+        "than the model's, or more rows than it takes."
     )
 
 

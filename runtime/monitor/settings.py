@@ -83,10 +83,13 @@ class ModelWatch:
     `features` names the values of inputs, in order; inputs with more than `max_features`
     values a row are watched by their row's mean, deviation, least and largest value.
     `classes` names the classes in order of their number, for labels that are texts.
+    `reference` and `contract` are files that come before those beside a version: what rows
+    look like (`leeboard monitor reference`), and what they must look like.
     """
 
     is_on: bool = True
     reference: str = ""
+    contract: str = ""
     reference_rows: int = 5_000
     eps: float = 0.05
     false_alarm_days: float = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -58,7 +58,19 @@ def read(path: Path) -> dict[str, ModelWatch]:
     if set(top) != {"models"} or not isinstance(top["models"], dict):
         raise ConfigError(f"{path}: there is one key, models, with the models by name")
     models = top["models"]
-    return {str(n): made(ModelWatch, v, f"{path}: models.{n}") for n, v in models.items()}
+    return {
+        str(name): _placed(made(ModelWatch, values, f"{path}: models.{name}"), path.parent)
+        for name, values in models.items()
+    }
+
+
+def _placed(settings: ModelWatch, folder: Path) -> ModelWatch:
+    """Return settings whose files are found from anywhere: they are named from theirs."""
+    return replace(
+        settings,
+        reference=str(folder / settings.reference) if settings.reference else "",
+        contract=str(folder / settings.contract) if settings.contract else "",
+    )
 
 
 def made(cls: type[T], values: object, where: str) -> T:

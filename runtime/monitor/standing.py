@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from runtime.monitor.drift import TensorDrift, Test
@@ -24,10 +26,6 @@ from runtime.statistics.betting import CategoryDetector
 def status_of(watch: VersionWatch) -> VersionStatus:
     """Return all that is shown of a version."""
     model, version = watch.key
-    origin = watch.origin
-    reference = None
-    if origin is not None:
-        reference = ReferenceStatus(origin.digest, origin.name, origin.rows, origin.made_s)
     return VersionStatus(
         model,
         version,
@@ -35,30 +33,57 @@ def status_of(watch: VersionWatch) -> VersionStatus:
         watch.coverage(),
         watch.seen.looks,
         watch.last_look_s,
-        reference,
+        _reference(watch),
         _window(watch),
-        tuple(one for drift in watch.drifts for one in _subjects(drift, watch.last_look_s)),
+        tuple(_all_subjects(watch)),
         _note(watch, watch.settings),
     )
 
 
-def _window(watch: VersionWatch) -> WindowStatus | None:
-    if not watch.drifts or not watch.drifts[0].window.halves:
+def _reference(watch: VersionWatch) -> ReferenceStatus | None:
+    """Return what was given, or what was learned where that is all."""
+    given, learned = watch.given, watch.origin
+    if given.digest:
+        rows = max((one.rows for one in given.references if one is not None), default=0)
+        return ReferenceStatus(given.digest, given.origin, rows)
+    if learned is None:
         return None
-    window = watch.drifts[0].window
+    return ReferenceStatus(learned.digest, learned.name, learned.rows, learned.made_s)
+
+
+def _all_subjects(watch: VersionWatch) -> Iterator[SubjectStatus]:
+    for drift in watch.drifting:
+        yield from _subjects(drift, watch.last_look_s)
+    refused = watch.schema.verdict(watch.last_look_s)
+    yield SubjectStatus(
+        refused.subject.kind, refused.subject.name, refused.subject.aspect,
+        refused.evidence, refused.effect, rows=refused.evidence.rows,
+        since=refused.since if refused.is_firing else None,
+        sentence=refused.sentence if refused.is_firing else "",
+    )  # fmt: skip
+
+
+def _window(watch: VersionWatch) -> WindowStatus | None:
+    window = next((drift.window for drift in watch.drifting if drift.window.halves), None)
+    if window is None:
+        return None
     return WindowStatus(window.look().rows, window.begin_s, window.end_s)
 
 
 def _note(watch: VersionWatch, settings: ModelWatch) -> str:
-    notes = []
+    notes = [watch.given.trouble] if watch.given.trouble else []
+    learned = [watch.profiles[place] for place in watch.learners]
     if watch.phase is Phase.EDGES:
-        rows = max((profile.rows for profile in watch.profiles), default=0)
+        rows = max((profile.rows for profile in learned), default=0)
         notes.append(f"{rows:,} rows are there of those that edges are chosen from")
     elif watch.phase is Phase.REFERENCE:
         rows = max((look.rows for look in watch.gathered), default=0)
         notes.append(
             f"its first rows become the reference: {rows:,} of {settings.reference_rows:,}"
         )
+    elif watch.learners and watch.given.digest:
+        names = ", ".join(watch.plan.tensors[place].name for place in watch.learners)
+        notes.append(f"its first rows are the reference of {names}")
     notes += watch.plan.unwatched
     if watch.seen.other_length:
         notes.append(f"{watch.seen.other_length:,} rows had another length")

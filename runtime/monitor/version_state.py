@@ -16,7 +16,7 @@ from runtime.monitor.tensor_reference import TensorReference
 from runtime.monitor.version_watch import Origin, Phase, Seen, VersionWatch
 from runtime.native.stats import TensorProfile
 
-FORMAT = 1
+FORMAT = 2
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -48,26 +48,28 @@ def to_arrays(watch: VersionWatch) -> Arrays:
                 "features": _features(watch),
                 "phase": watch.phase.value,
                 "origin": asdict(watch.origin) if watch.origin else None,
+                "given": _given(watch),
                 "seen": asdict(watch.seen),
                 "last_look_s": watch.last_look_s,
                 "tests": _tests(watch),
             }
         )
     }
-    for place in range(len(watch.plan.tensors)):
+    arrays |= {f"schema.{k}": v for k, v in watch.schema.to_arrays().items()}
+    for place, drift in enumerate(watch.drifts):
         prefix = f"tensor{place}."
-        if watch.phase is Phase.EDGES:
+        reference = watch.references[place]
+        if drift is not None and reference is not None:
+            arrays |= {f"{prefix}drift.{k}": v for k, v in drift.to_arrays().items()}
+            arrays |= {f"{prefix}reference.{k}": v for k, v in _of(reference).items()}
+        elif watch.phase is Phase.EDGES:
             content = watch.profiles[place].to_bytes()
             arrays[f"{prefix}profile"] = np.frombuffer(content, dtype=np.uint8)
-            continue
-        arrays[f"{prefix}edges"] = watch.edges[place]
-        if watch.gathered:
-            look = watch.gathered[place].to_arrays()
-            arrays |= {f"{prefix}look.{name}": array for name, array in look.items()}
-        if watch.phase is Phase.WATCHING:
-            drift = watch.drifts[place]
-            arrays |= {f"{prefix}reference.{k}": v for k, v in _of(drift.reference).items()}
-            arrays |= {f"{prefix}drift.{k}": v for k, v in drift.to_arrays().items()}
+        else:
+            arrays[f"{prefix}edges"] = watch.edges[place]
+    for place, look in zip(watch.learners, watch.gathered, strict=False):
+        counted = look.to_arrays()
+        arrays |= {f"tensor{place}.look.{name}": array for name, array in counted.items()}
     return arrays
 
 
@@ -90,37 +92,48 @@ def _restore(watch: VersionWatch, arrays: Mapping[str, npt.NDArray[Any]]) -> Non
         raise ValueError(f"it has format {told['format']}, this program reads {FORMAT}")
     if told["features"] != _features(watch):
         raise ValueError("it is of a version with other tensors")
-    phase = Phase(told["phase"])
+    if told["given"] != _given(watch):
+        return  # Held to other references than then, it has seen nothing yet.
     tensors = [part(arrays, f"tensor{place}.") for place in range(len(watch.plan.tensors))]
     seen, last_look_s = Seen(**told["seen"]), float(told["last_look_s"])
-    if phase is Phase.EDGES:
-        _restore_profiles(watch, tensors)
-    elif phase is Phase.REFERENCE:
-        looks = [part(tensor, "look.") for tensor in tensors]
-        gathered = [Look.from_arrays(look) for look in looks if look]
-        watch.use_edges([tensor["edges"] for tensor in tensors], gathered)
-    else:
-        _restore_drifts(watch, tensors, told)
+    if watch.learners:
+        _restore_learned(watch, [tensors[place] for place in watch.learners], told)
+    if told["tests"] == _tests(watch):
+        watch.schema.restore(part(arrays, "schema."))
+        for drift, tensor in zip(watch.drifts, tensors, strict=True):
+            if drift is not None:
+                drift.restore(part(tensor, "drift."))
     watch.seen, watch.last_look_s = seen, last_look_s
 
 
-def _restore_profiles(watch: VersionWatch, tensors: list[Arrays]) -> None:
-    found = [TensorProfile.from_bytes(t["profile"].tobytes()) for t in tensors]
-    for blank, profile in zip(watch.profiles, found, strict=True):
-        blank.fresh().merge(profile)  # Raises when it counts something else.
-    watch.profiles = found
-
-
-def _restore_drifts(
-    watch: VersionWatch, tensors: list[Arrays], told: Mapping[str, Any]
+def _restore_learned(
+    watch: VersionWatch, learned: list[Arrays], told: Mapping[str, Any]
 ) -> None:
-    references = [_reference(part(tensor, "reference.")) for tensor in tensors]
-    origin = Origin(**told["origin"])
-    watch.begin(references, origin.name, origin.digest, origin.made_s)
-    if told["tests"] != _tests(watch):
-        return
-    for drift, tensor in zip(watch.drifts, tensors, strict=True):
-        drift.restore(part(tensor, "drift."))
+    """Have tensors go on learning, or be held to what they have learned."""
+    phase = Phase(told["phase"])
+    if phase is Phase.EDGES:
+        _restore_profiles(watch, learned)
+    elif phase is Phase.REFERENCE:
+        looks = [part(tensor, "look.") for tensor in learned]
+        gathered = [Look.from_arrays(look) for look in looks if look]
+        watch.use_edges([tensor["edges"] for tensor in learned], gathered)
+    else:
+        references = [_reference(part(tensor, "reference.")) for tensor in learned]
+        origin = Origin(**told["origin"])
+        watch.begin(references, origin.digest, origin.made_s)
+
+
+def _restore_profiles(watch: VersionWatch, learned: list[Arrays]) -> None:
+    found = [TensorProfile.from_bytes(t["profile"].tobytes()) for t in learned]
+    for place, profile in zip(watch.learners, found, strict=True):
+        watch.profiles[place].fresh().merge(profile)  # Raises when it is of another kind.
+    for place, profile in zip(watch.learners, found, strict=True):
+        watch.profiles[place] = profile
+
+
+def _given(watch: VersionWatch) -> list[str]:
+    """Return what names the references and the contract that were given."""
+    return [watch.given.digest, watch.given.contract.digest]
 
 
 def _features(watch: VersionWatch) -> list[list[str]]:

@@ -33,6 +33,7 @@ from runtime.native.watch import Watch, exchange_watch, take_watched
 logger = logging.getLogger(__name__)
 
 ALARMS = "alarms.json"
+THERE = frozenset({State.READY, State.UNAVAILABLE})
 PATIENCE_S = 30.0
 """How long a look at labels may take before the next look at drift comes first."""
 
@@ -46,7 +47,8 @@ class WatchedPlane:
 
     def served(self) -> list[Served]:
         """Return the versions that answer, those with decimal numbers."""
-        ready = [v for v in self._manager.versions if v.state is State.READY and v.served]
+        # One that has lost its workers for a moment is still the same.
+        ready = [v for v in self._manager.versions if v.state in THERE and v.served]
         best: dict[str, int] = {}
         for version in ready:
             name = version.source.name
@@ -67,6 +69,8 @@ class WatchedPlane:
                 Served(
                     name, number, version.served.id, version.loaded.signature,
                     version.max_batch_size > 0, best[name] == number,
+                    version.source.reference, version.source.contract,
+                    *_requests(version),
                 )
             )  # fmt: skip
         return found
@@ -124,6 +128,15 @@ class ServerMonitor:
             self.labelled,
         )
 
+        manager.books.announce = self._announce
+
+    def _announce(self) -> None:
+        try:
+            self.monitor.announce(time.time())
+        except Exception:
+            # What comes serves, watched or not; the next look begins with it again.
+            logger.exception("a version is not watched yet", extra=about("look_failed"))
+
     def _settings_of(self, model: str) -> ModelWatch:
         return self._chosen.get(model, DEFAULT)
 
@@ -177,6 +190,12 @@ class ServerMonitor:
         self._errands.close()
         for name in self._sinks.close():
             logger.warning("%s did not take its last alarms in time", name)
+
+
+def _requests(version: Version) -> tuple[int, int]:
+    """Return how many requests a version has answered, and refused as not its own."""
+    counts = version.counts()
+    return counts.get("requests_ok", 0), counts.get("failed_invalid", 0)
 
 
 def _sink(text: str, secret: bytes) -> tuple[str, SinkOptions]:
