@@ -1,6 +1,7 @@
 """``leeboard drift``, ``leeboard alarms`` and ``leeboard monitor``.
 
-They ask the control port of one server; ``leeboard monitor export`` asks nobody.
+They ask the control port of one server; ``leeboard monitor export`` and ``reference`` ask
+nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from runtime.control_client import ControlClient, find_server
 from runtime.credential_options import Credentials, Json, with_credentials
 from runtime.errors import ConfigError
 from runtime.messages import Message, message
+from runtime.monitor.compared import NAMES, distances_of
+from runtime.monitor.state import Bins
+from runtime.monitor_reference import reference_command
 from runtime.printable import escaped
 from runtime.server_commands import Server, values_of
 
@@ -44,6 +48,9 @@ def ask(server: str, credentials: Credentials, method: str, **fields: object) ->
         return client.call(path, request, response)
 
 
+monitor.command("reference")(reference_command)
+
+
 @drift.command("status")
 @with_credentials
 def drift_status(
@@ -51,16 +58,23 @@ def drift_status(
     server: Server = "",
     *,
     credentials: Credentials,
+    distances: Annotated[
+        bool, typer.Option("--distances", help="Other distances of the window, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say of each feature and output how far it is from its reference, and how sure."""
-    answer = values_of(ask(server, credentials, "Status", model=model))
+    answer = values_of(ask(server, credentials, "Status", model=model, detailed=distances))
+    if distances:
+        add_distances(answer)
     if as_json:
         print(json.dumps(answer, indent=1))
         return
+    more = NAMES if distances else ()
     for each in answer["versions"]:
         print(headline(each))
-        table = Table("what", "aspect", "evidence", "effect", "eps", "PSI (95 %)", "KS")
+        titles = ("what", "aspect", "evidence", "effect", "eps", "PSI (95 %)", "KS", *more)
+        table = Table(*titles)
         for one in sorted(each["subjects"], key=lambda s: -share_of(s)):
             effect = one["effect"]
             table.add_row(
@@ -71,12 +85,26 @@ def drift_status(
                         f"{share_of(one):.0%} of the limit",
                         short(effect["value"]), short(effect["tolerated"]),
                         psi_words(one), number(one.get("ks")),
+                        *(number(one["distances"].get(name)) for name in more),
                     ),
                 )
             )  # fmt: skip
         Console().print(table)
     if not answer["versions"]:
         print("nothing is watched here")
+
+
+def add_distances(answer: dict[str, Any]) -> None:
+    """Put other distances beside those of a status, out of its bins, which are left out."""
+    for version in answer["versions"]:
+        known = float(version.get("reference", {}).get("rows", 0))
+        for one in version["subjects"]:
+            one["distances"] = {}
+            if (bins := one.pop("bins", None)) is not None:
+                shares = Bins((), (), tuple(bins["reference"]), tuple(bins["live"]))
+                rows = float(one["rows"]) - float(one["missing"])
+                one["distances"] = distances_of(shares, known, rows)
+            one.pop("history", None)
 
 
 @drift.command("report")
@@ -226,8 +254,8 @@ def headline(version: dict[str, Any]) -> str:
         words.append(f"window of {int(version['window']['rows']):,} rows")
     reference = version.get("reference")
     if reference:
-        origin, digest = reference["origin"], reference["digest"][:12]
-        words.append(f"reference {digest} ({origin}, {int(reference['rows']):,} rows)")
+        origin, digest = reference["origin"], reference["digest"].removeprefix("sha256:")
+        words.append(f"reference {digest[:12]} ({origin}, {int(reference['rows']):,} rows)")
     else:
         words.append("no reference yet")
     return escaped("; ".join(filter(None, [*words, version["note"]])))

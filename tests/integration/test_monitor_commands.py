@@ -56,6 +56,18 @@ def test_drift_status_tells_the_worst_first(server: str) -> None:
     assert "unseen" in rows[1]
 
 
+def test_other_distances_are_shown_on_request(server: str) -> None:
+    lines = typed(server, "drift", "status", "housing", "--distances").splitlines()
+    assert "Hellinger" in "".join(lines)
+    answer = json.loads(
+        typed(server, "drift", "status", "housing", "--distances", "--json")
+    )
+    subjects = answer["versions"][0]["subjects"]
+    latitude = next(one for one in subjects if one["name"] == "Latitude")
+    assert latitude["distances"]["TV"] == pytest.approx(0.55)
+    assert "bins" not in latitude
+
+
 def test_a_version_without_a_reference_says_what_is_missing(server: str) -> None:
     text = typed(server, "drift", "status", "spam")
     assert "spam/1: 10 rows seen; no reference yet; 1,000 more rows make the ref" in text
