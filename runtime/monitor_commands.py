@@ -22,8 +22,6 @@ from runtime.control_client import ControlClient, find_server
 from runtime.credential_options import Credentials, Json, with_credentials
 from runtime.errors import ConfigError
 from runtime.messages import Message, message
-from runtime.monitor.compared import NAMES, distances_of
-from runtime.monitor.state import Bins
 from runtime.monitor_reference import reference_command
 from runtime.printable import escaped
 from runtime.server_commands import Server, values_of
@@ -65,12 +63,10 @@ def drift_status(
 ) -> None:
     """Say of each feature and output how far it is from its reference, and how sure."""
     answer = values_of(ask(server, credentials, "Status", model=model, detailed=distances))
-    if distances:
-        add_distances(answer)
+    more = add_distances(answer) if distances else ()
     if as_json:
         print(json.dumps(answer, indent=1))
         return
-    more = NAMES if distances else ()
     for each in answer["versions"]:
         print(headline(each))
         titles = ("what", "aspect", "evidence", "effect", "eps", "PSI (95 %)", "KS", *more)
@@ -94,8 +90,11 @@ def drift_status(
         print("nothing is watched here")
 
 
-def add_distances(answer: dict[str, Any]) -> None:
-    """Put other distances beside those of a status, out of its bins, which are left out."""
+def add_distances(answer: dict[str, Any]) -> tuple[str, ...]:
+    """Put other distances, by the names it returns, in the place of a status's bins."""
+    from runtime.monitor.compared import NAMES, distances_of
+    from runtime.monitor.state import Bins
+
     for version in answer["versions"]:
         known = float(version.get("reference", {}).get("rows", 0))
         for one in version["subjects"]:
@@ -105,6 +104,7 @@ def add_distances(answer: dict[str, Any]) -> None:
                 rows = float(one["rows"]) - float(one["missing"])
                 one["distances"] = distances_of(shares, known, rows)
             one.pop("history", None)
+    return NAMES
 
 
 @drift.command("report")
