@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.statistics import classification as cl
+from runtime.statistics.estimates import CONFIDENCE, UNKNOWN, Estimate, z_of
 from runtime.statistics.ranking import area
-from runtime.statistics.window_estimates import CONFIDENCE, UNKNOWN, Estimate, z_of
 
 Values = npt.NDArray[np.float64]
 

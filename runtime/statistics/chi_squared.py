@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, inf, lgamma, log
 
 STEPS = 10_000
@@ -39,6 +40,7 @@ def tail(x: float, dof: float) -> float:
     return 1.0 - series(a, z) if z < a + 1.0 else fraction(a, z)
 
 
+@lru_cache(maxsize=1_024)
 def quantile(p: float, dof: float) -> float:
     """Return the value that a chi-squared value of `dof` degrees is below with chance `p`.
 

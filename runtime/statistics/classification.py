@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from runtime.statistics.window_estimates import CONFIDENCE, UNKNOWN, Estimate, share
+from runtime.statistics.estimates import CONFIDENCE, UNKNOWN, Estimate
+from runtime.statistics.window_estimates import share
 
 Values = npt.NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def f1(counts: Confusion, confidence: float = CONFIDENCE) -> Estimate:
     if not found.is_known:
         return UNKNOWN
     value, low, high = (2 * s / (1 + s) for s in (found.value, found.low, found.high))
-    return Estimate(value, low, high, found.n)
+    return Estimate(value, low, high, found.n, confidence)
 
 
 def log_losses(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Values:

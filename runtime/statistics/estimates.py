@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite, nan
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
@@ -10,34 +11,36 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure of n labels and the range that covers the true one.
+    """A figure of n values and the range that covers the true one.
 
     A *sequence* covers at all times at once with chance `confidence`, however often it is
     looked at. Else it is an interval of a *fixed window*: it covers with about that chance
-    at one look chosen beforehand, and says less when it is watched.
+    at one look chosen beforehand, and says less when it is watched. `value` is NaN and the
+    interval everything where nothing is known.
     """
 
     value: float
     low: float
     high: float
-    confidence: float
     n: int
-    is_sequence: bool
+    confidence: float = CONFIDENCE
+    is_sequence: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return isfinite(self.value)
 
 
-def window(value: float, spread: float, n: int, confidence: float) -> Estimate:
-    """Return the fixed-window interval of a figure in [0, 1] with this standard error."""
-    reach = normal_quantile(confidence) * spread
-    low, high = max(value - reach, 0.0), min(value + reach, 1.0)
-    return Estimate(value, low, high, confidence, n, is_sequence=False)
+UNKNOWN = Estimate(nan, -inf, inf, 0)
 
 
-def normal_quantile(confidence: float) -> float:
-    """Return how many standard errors a two-sided normal interval reaches.
+def z_of(confidence: float) -> float:
+    """Return how many standard deviations a two-sided normal interval has each way.
 
     Examples
     --------
-    >>> round(normal_quantile(0.95), 3)
+    >>> round(z_of(0.95), 3)
     1.96
     """
     if not 0.0 < confidence < 1.0:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 
-from runtime.statistics.window_estimates import CONFIDENCE, Estimate, share
+from runtime.statistics.estimates import CONFIDENCE, Estimate
+from runtime.statistics.window_estimates import share
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def difference(first: Rate, second: Rate, confidence: float = CONFIDENCE) -> Est
     value = a.value - b.value
     low = sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
     high = sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
-    return Estimate(value, value - low, value + high, a.n + b.n)
+    return Estimate(value, value - low, value + high, a.n + b.n, confidence)
 
 
 def gap(rates: Mapping[str, Rate], least: int, confidence: float = CONFIDENCE) -> Gap:
@@ -87,5 +88,5 @@ def gap(rates: Mapping[str, Rate], least: int, confidence: float = CONFIDENCE) -
         highs.append(max(found.high, -found.low))
     value = shown[ordered[-1]].value - shown[ordered[0]].value
     n = sum(int(rate.n) for rate in large.values())
-    estimate = Estimate(value, max(lows), max(highs), n)
+    estimate = Estimate(value, max(lows), max(highs), n, confidence)
     return Gap(estimate, ordered[-1], ordered[0], shown, left_out)

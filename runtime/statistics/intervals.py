@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, inf
+from math import exp, fsum, inf, lgamma, log
 from statistics import median
 from typing import Literal
 
@@ -65,8 +65,12 @@ def coverage(n: int, depth: int) -> float:
     >>> round(coverage(10, 2), 3)
     0.979
     """
-    outside = sum(comb(n, i) for i in range(depth))
-    return 1.0 - 2.0 * outside / float(2**n)
+    return max(1.0 - 2.0 * fsum(tail(n, i) for i in range(depth)), 0.0)
+
+
+def tail(n: int, i: int) -> float:
+    """Return the chance of i heads in n throws; through logarithms, so of any n."""
+    return exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) - n * log(2.0))
 
 
 def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
@@ -79,8 +83,11 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
         raise ValueError("no values, so no interval")
     ordered = sorted(values)
     n = len(ordered)
-    depth = 1
-    while depth < (n + 1) // 2 and coverage(n, depth + 1) >= confidence:
+    depth, outside = 1, tail(n, 0)
+    while depth < (n + 1) // 2:
+        outside += tail(n, depth)
+        if 1.0 - 2.0 * outside < confidence:
+            break
         depth += 1
     return Interval(
         ordered[depth - 1], median(ordered), ordered[n - depth], coverage(n, depth), n

@@ -26,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.statistics.classification import flags, probabilities
-from runtime.statistics.window_estimates import UNKNOWN, Estimate, around
+from runtime.statistics.estimates import UNKNOWN, Estimate
+from runtime.statistics.window_estimates import around
 
 Counts = npt.NDArray[np.int64]
 

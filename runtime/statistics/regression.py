@@ -13,7 +13,8 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from runtime.statistics.window_estimates import UNKNOWN, Estimate, mean
+from runtime.statistics.estimates import UNKNOWN, Estimate
+from runtime.statistics.window_estimates import mean
 
 Values = npt.NDArray[np.float64]
 

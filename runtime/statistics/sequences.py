@@ -2,7 +2,7 @@ r"""Confidence sequences for means of bounded losses: valid at all times at once
 
 They may be looked at after every label and stopped at will. They exist for means; figures
 that are none (AUC, F1, calibration error) have intervals of fixed windows instead
-(`fixed_windows`).
+(`window_estimates`).
 
 **Hedged betting** [1]_. For every candidate mean m on a grid, one fortune is bet on values
 above m and one on values below:
@@ -131,7 +131,7 @@ class MeanSequence:
         low = float(self.grid[too_low[-1]]) if too_low.size else 0.0
         high = float(self.grid[too_high[0]]) if too_high.size else 1.0
         mean = state.total / state.n if state.n else 0.5
-        return Estimate(mean, low, high, self.confidence, state.n, is_sequence=True)
+        return Estimate(mean, low, high, state.n, self.confidence, is_sequence=True)
 
 
 def rate_sequence(hits: int, n: int, confidence: float = CONFIDENCE) -> Estimate:

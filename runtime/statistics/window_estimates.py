@@ -17,37 +17,9 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, isfinite, nan, sqrt
-from statistics import NormalDist
+from math import inf, sqrt
 
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value, the ends of its fixed-window interval, and how many values it is of.
-
-    `value` is NaN and the interval everything where nothing is known.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a value."""
-        return isfinite(self.value)
-
-
-UNKNOWN = Estimate(nan, -inf, inf, 0)
-
-
-def z_of(confidence: float) -> float:
-    """Return how many standard deviations a two-sided interval has each way."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2.0)
+from runtime.statistics.estimates import CONFIDENCE, UNKNOWN, Estimate, z_of
 
 
 def share(hits: float, n: float, confidence: float = CONFIDENCE) -> Estimate:
@@ -67,7 +39,7 @@ def share(hits: float, n: float, confidence: float = CONFIDENCE) -> Estimate:
     half = sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     low = 0.0 if hits <= 0 else max(middle - half, 0.0)
     high = 1.0 if hits >= n else min(middle + half, 1.0)
-    return Estimate(p, low, high, int(n))
+    return Estimate(p, low, high, int(n), confidence)
 
 
 def mean(total: float, squares: float, n: int, confidence: float = CONFIDENCE) -> Estimate:
@@ -79,15 +51,20 @@ def mean(total: float, squares: float, n: int, confidence: float = CONFIDENCE) -
         return UNKNOWN
     value = total / n
     if n == 1:
-        return Estimate(value, -inf, inf, n)
+        return Estimate(value, -inf, inf, n, confidence)
     variance = max(squares - total * value, 0.0) / (n - 1)
     half = z_of(confidence) * sqrt(variance / n)
-    return Estimate(value, value - half, value + half, n)
+    return Estimate(value, value - half, value + half, n, confidence)
 
 
 def around(
-    value: float, deviation: float, n: int, ends: tuple[float, float] = (-inf, inf)
+    value: float,
+    deviation: float,
+    n: int,
+    ends: tuple[float, float] = (-inf, inf),
+    confidence: float = CONFIDENCE,
 ) -> Estimate:
-    """Return a value with its 95 % interval by a standard deviation, kept within `ends`."""
-    half = z_of(CONFIDENCE) * deviation
-    return Estimate(value, max(value - half, ends[0]), min(value + half, ends[1]), n)
+    """Return a value with its interval by a standard deviation, kept within `ends`."""
+    half = z_of(confidence) * deviation
+    low, high = max(value - half, ends[0]), min(value + half, ends[1])
+    return Estimate(value, low, high, n, confidence)

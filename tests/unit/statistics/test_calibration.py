@@ -80,3 +80,15 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
             ca.isotonic(labels, scores)
     with pytest.raises(ValueError, match="of one length"):
         ca.promised([0.5], [1, 0], [0.5])
+
+
+def test_a_calibration_error_well_above_zero_is_covered(rng: np.random.Generator) -> None:
+    n, said = np.full(10, 200.0), np.linspace(0.05, 0.95, 10)
+    true = said + np.where(said < 0.5, 0.1, -0.1)
+
+    def covers() -> bool:
+        came = rng.binomial(200, true).astype(float)
+        found = ca.expected_calibration_error(ca.Reliability(n, said * 200, came))
+        return found.low <= 0.1 <= found.high
+
+    assert np.mean([covers() for _ in range(300)]) >= 0.92

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
+from math import comb
 from statistics import median
 
 import pytest
@@ -57,6 +59,25 @@ def test_the_interval_covers_the_median_as_often_as_it_says() -> None:
         found = median_interval([rng.lognormvariate(0.0, 1.0) for _ in range(10)])
         covered += found.low <= 1.0 <= found.high
     assert covered / tries == pytest.approx(coverage(10, 2), abs=0.01)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10, 64, 500, 1_000])
+def test_the_coverage_is_that_of_exact_counts(n: int) -> None:
+    for depth in range(1, (n + 1) // 2 + 1, max(n // 20, 1)):
+        outside = sum(comb(n, i) for i in range(depth))
+        exact = float(1 - 2 * Fraction(outside, 2**n))
+        assert coverage(n, depth) == pytest.approx(exact, abs=1e-11)
+
+
+@pytest.mark.parametrize("n", [1_024, 1_025, 5_000, 200_000])
+def test_many_values_have_an_interval_too(n: int) -> None:
+    found = median_interval([float(i) for i in range(n)])
+    assert found.middle == (n - 1) / 2
+    # The normal distribution's, to a few places.
+    reach = (n - 1) / 2 - found.low
+    assert reach == pytest.approx(0.98 * n**0.5, abs=1.5)
+    assert found.high - found.middle == reach
+    assert 0.95 <= found.confidence < 0.96
 
 
 def test_no_values_have_no_interval() -> None:
