@@ -161,6 +161,8 @@ def status(
         print("no version is judged by labels here")
     for each in answer["versions"]:
         show_version(each)
+    if "standing" in answer:
+        print(journal_words(answer["standing"]))
     if answer["journal"] != "open":
         print(f"the journal is {answer['journal']}: {escaped(answer['journal_why'])}")
 
@@ -188,6 +190,24 @@ def show_version(found: dict[str, Any]) -> None:
         print(gap_words(gap))
     for words in found["warnings"]:
         print(f"warning: {escaped(words)}")
+
+
+def journal_words(standing: dict[str, Any]) -> str:
+    """Return what the journal holds, and what became of predictions and labels."""
+    held = f"{int(standing['rows']):,} predictions in {int(standing['bytes']):,} bytes"
+    if standing["oldest"]:
+        held += f", the eldest of {when(standing['oldest'])}"
+    words = [f"journal    {held}"]
+    for name in ("predictions", "labels"):
+        counts = {k: int(n) for k, n in sorted(standing[name].items()) if int(n)}
+        told = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in counts.items())
+        words.append(f"           {name} since the start: {told or 'none'}")
+    return escaped_lines(words)
+
+
+def escaped_lines(lines: list[str]) -> str:
+    """Return lines, each fit for a terminal."""
+    return "\n".join(escaped(line) for line in lines)
 
 
 def gap_words(found: dict[str, Any]) -> str:

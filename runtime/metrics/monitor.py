@@ -51,6 +51,21 @@ class ToldSink:
     lost: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeptJournal:
+    """The journal of predictions: what it holds, and what became of predictions and labels.
+
+    `oldest_s` is Unix time, 0 for none; counts are since the start, by outcome.
+    """
+
+    is_open: bool
+    rows: int
+    nbytes: int
+    oldest_s: float
+    predictions: Mapping[str, int]
+    labels: Mapping[str, int]
+
+
 OfVersion = Callable[[WatchedVersion], Iterable[tuple[str, float]]]
 
 
@@ -91,10 +106,24 @@ SINKS: tuple[tuple[str, str, Callable[[ToldSink], int]], ...] = (
     ("sink_failures", "Tries of a sink that failed.", lambda s: s.failures),
     ("sink_lost", "Changes that were given up or found no room.", lambda s: s.lost),
 )
+JOURNAL: tuple[tuple[str, str, str, Callable[[KeptJournal], Mapping[str, float]]], ...] = (
+    ("journal_open", GAUGE, "1 while the journal of predictions takes them, 0 while not.",
+     lambda j: {"": float(j.is_open)}),
+    ("journal_rows", GAUGE, "Predictions in the journal.", lambda j: {"": j.rows}),
+    ("journal_bytes", GAUGE, "Bytes of the journal that are in use.",
+     lambda j: {"": j.nbytes}),
+    ("journal_oldest_seconds", GAUGE, "When its eldest prediction was made, as Unix time.",
+     lambda j: {"": round(j.oldest_s, 3)} if j.oldest_s else {}),
+    ("journal_predictions", COUNTER, "What became of predictions of models with a task.",
+     lambda j: j.predictions),
+    ("labels", COUNTER, "What became of labels.", lambda j: j.labels),
+)  # fmt: skip
 
 
 def monitor_families(
-    versions: Sequence[WatchedVersion], sinks: Sequence[ToldSink] = ()
+    versions: Sequence[WatchedVersion],
+    sinks: Sequence[ToldSink] = (),
+    journal: KeptJournal | None = None,
 ) -> list[Family]:
     """Return all families of the monitor; one without samples is not on a page."""
     families = []
@@ -109,12 +138,24 @@ def monitor_families(
         for sink in sinks:
             family.add(labels(sink=sink.name), count(sink))
         families.append(family)
+    return families if journal is None else [*families, *journal_families(journal)]
+
+
+def journal_families(journal: KeptJournal) -> list[Family]:
+    """Return the families of the journal of predictions."""
+    families = []
+    for name, kind, text, samples in JOURNAL:
+        family = Family(PREFIX + name, kind, text)
+        for outcome, value in samples(journal).items():
+            family.add(labels(outcome=outcome) if outcome else "", value)
+        families.append(family)
     return families
 
 
 def metric_names() -> frozenset[str]:
     """Return every name that a page of the monitor may have, as queries write it."""
     named = [(name, kind) for name, kind, _, _ in FAMILIES]
+    named += [(name, kind) for name, kind, _, _ in JOURNAL]
     named += [(name, COUNTER) for name, _, _ in SINKS]
     return frozenset(
         f"{PREFIX}{name}_total" if kind == COUNTER else f"{PREFIX}{name}"
@@ -122,14 +163,13 @@ def metric_names() -> frozenset[str]:
     )
 
 
+def rank(one: WatchedSubject) -> tuple[bool, float, str, str, str]:
+    """Return a place in the order by evidence; what is not a number comes last."""
+    return one.evidence != one.evidence, -one.evidence, one.kind, one.name, one.aspect
+
+
 def _ranked(version: WatchedVersion) -> list[WatchedSubject]:
-    # A value that is not a number has no place in an order: last.
-    return sorted(
-        version.subjects,
-        key=lambda s: (
-            s.evidence != s.evidence, -s.evidence, s.kind, s.name, s.aspect
-        ),
-    )  # fmt: skip
+    return sorted(version.subjects, key=rank)
 
 
 def _top(version: WatchedVersion) -> list[WatchedSubject]:

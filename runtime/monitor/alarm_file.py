@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from runtime.atomic import write_bytes
 from runtime.events import about
 from runtime.monitor.alarm_book import Book, Pages
 from runtime.monitor.alarms import Alarm, Comment, Policy, Said
+from runtime.monitor.last_writer import LastWriter
 from runtime.monitor.lifecycle import State
 from runtime.monitor.signals import (
     Aspect,
@@ -72,11 +73,15 @@ def decode(content: bytes) -> Pages:
 
 
 class AlarmFile:
-    """Keeps a book's pages in a file; calls come from the thread that owns the book."""
+    """Keeps a book's pages in a file, on a thread that may wait for the disk.
+
+    Calls come from the thread that owns the book, and never wait but for `close`.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._is_failing = False
+        self._writer = LastWriter("alarms", self._write)
         self.aside: Path | None = None
         """Where a damaged file was put, if it was."""
 
@@ -86,9 +91,29 @@ class AlarmFile:
         return book
 
     def save(self, book: Book) -> None:
-        """Write all pages; a disk that does not take them is told once, and tried again."""
+        """Have all pages written as they are now; the last ones win."""
+        pages = book.pages
+        self._writer.put(
+            replace(
+                pages,
+                alarms=dict(pages.alarms),
+                silences=dict(pages.silences),
+                promoted=dict(pages.promoted),
+            )
+        )
+
+    def settle(self) -> bool:
+        """Wait until what was saved was tried; tell whether it is on the disk."""
+        return self._writer.settle()
+
+    def close(self) -> bool:
+        """Write what is still to be written; tell whether all is on the disk."""
+        return self._writer.close()
+
+    def _write(self, pages: Pages) -> bool:
+        """Write pages; a disk that does not take them is told once, and tried again."""
         try:
-            write_bytes(self._path, encode(book.pages), mode=0o600)
+            write_bytes(self._path, encode(pages), mode=0o600)
         except OSError as error:
             if not self._is_failing:
                 logger.error(
@@ -96,10 +121,11 @@ class AlarmFile:
                     self._path, error, extra=about("alarms_not_saved"),
                 )  # fmt: skip
             self._is_failing = True
-            return
+            return False
         if self._is_failing:
             logger.info("alarms can be written to %s again", self._path)
         self._is_failing = False
+        return True
 
     def _read(self) -> Pages:
         try:

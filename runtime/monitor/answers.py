@@ -153,9 +153,11 @@ def _groups(inputs: list[bytes | None], plan: AnswerPlan) -> Mapping[str, str]:
 
 
 def _text(raw: bytes, datatype: str, column: int) -> str:
-    """Return one value as a text: BYTES as they are, numbers in their shortest form."""
+    """Return one value as a text: BYTES as they are, whole numbers with all digits."""
     if datatype == BYTES:
         (size,) = SIZE.unpack_from(raw)
         return raw[SIZE.size : SIZE.size + size].decode(errors="backslashreplace")
     value = float(values_of(raw, datatype)[column])
-    return f"{value:g}" if np.isfinite(value) else "missing"
+    if not np.isfinite(value):
+        return "missing"
+    return f"{value:.0f}" if value == int(value) else f"{value:g}"

@@ -146,23 +146,26 @@ class TensorDrift:
         )  # fmt: skip
         row = int(found.since_row[at])
         since = Since(row, self.moments.of(row)) if found.rows[at] else None
-        evidence = Evidence(
-            # Less than nothing is nothing, and minus infinity is no JSON.
-            max(float(found.log_e[at]), 0.0), float(found.log_limit[at]), about.arl_looks,
-            int(found.looks[at]), int(found.rows[at]),
-        )  # fmt: skip
         live, reference = float(found.share[at]), self._shares(test)[at, found.edge[at]]
         return Verdict(
             subject,
             time_s,
-            evidence,
-            self._effect(test, at, found),
+            self.evidence(at, found),
+            self.effect(test, at, found),
             self._sentence(test, at, found, subject, since) + sentences.promise(about.days),
             since,
             f"the last {self.window.look().rows:,} rows",
             about.reference,
             {"share": live, "reference share": float(reference)},
         )
+
+    def evidence(self, at: int, found: Findings) -> Evidence:
+        """Return how sure a test is of the `at`-th of its features."""
+        return Evidence(
+            # Less than nothing is nothing, and minus infinity is no JSON.
+            max(float(found.log_e[at]), 0.0), float(found.log_limit[at]),
+            self.about.arl_looks, int(found.looks[at]), int(found.rows[at]),
+        )  # fmt: skip
 
     def _shares(self, test: Test) -> npt.NDArray[np.float64]:
         if isinstance(test.detector, BernoulliDetector):
@@ -171,7 +174,7 @@ class TensorDrift:
             return np.asarray(self.reference.category_shares[test.features])
         return np.asarray(self.reference.shares[test.features])
 
-    def _effect(self, test: Test, at: int, found: Findings) -> Effect:
+    def effect(self, test: Test, at: int, found: Findings) -> Effect:
         """Return how far off the rows since the change are, or the window if that is less.
 
         A window forgets what is over, and is not asked what it cannot know yet.

@@ -58,6 +58,12 @@ ABOUT_RULES = (
     Rule("LeeboardMonitorCoverageLow",
          "leeboard_monitor_coverage_ratio < 0.5", "15m", "warning",
          f"statistics see {{{{ $value | humanizePercentage }}}} of {OF_VERSION}'s rows"),
+    Rule("LeeboardJournalStopped", "leeboard_monitor_journal_open == 0", "1m", "warning",
+         "the journal of predictions takes none: their quality will not be judged"),
+    Rule("LeeboardPredictionsLost",
+         "increase(leeboard_monitor_journal_predictions_total"
+         '{outcome=~"lost|dropped"}[15m]) > 0',
+         "0m", "warning", "{{ $value }} predictions were {{ $labels.outcome }}"),
     Rule("LeeboardAlarmsNotTold",
          "increase(leeboard_monitor_sink_lost_total[15m]) > 0", "0m", "critical",
          "{{ $labels.sink }} was not told changes of alarms"),
@@ -137,6 +143,16 @@ PANELS = (
         ("rate(leeboard_monitor_sink_failures_total[5m])", "{{sink}} failed tries"),
         ("rate(leeboard_monitor_sink_lost_total[5m])", "{{sink}} lost"),
     ], width=24),
+    Panel("Predictions that wait for labels", [
+        ("leeboard_monitor_journal_rows", "predictions"),
+        ("leeboard_monitor_journal_open", "1 while they are taken")], width=6),
+    Panel("The journal's bytes", [("leeboard_monitor_journal_bytes", "bytes")],
+          unit="bytes", width=6),
+    Panel("The eldest prediction", [
+        ("time() - leeboard_monitor_journal_oldest_seconds", "age")], "stat", "s", 6),
+    Panel("What became of predictions and labels", [
+        ("rate(leeboard_monitor_journal_predictions_total[5m])", "{{outcome}}"),
+        ("rate(leeboard_monitor_labels_total[5m])", "labels {{outcome}}")], width=6),
 )  # fmt: skip
 COLUMNS, HEIGHT = 24, 8
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}

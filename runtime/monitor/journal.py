@@ -62,7 +62,10 @@ class Standing:
     `lost` were dropped because the disk took nothing for too long; `unnamed` came without
     a request id, so no label could name them; `trimmed` were let go by age or bounds,
     `unlabelled` of those without a label; `unclaimed` are early labels whose prediction
-    never came. `set_aside` is the name of a damaged journal, empty for none.
+    never came. Of answers that never came here, `unsampled` were left out by their id and
+    `dropped` found no room in the data plane. `oldest_s` is when the prediction that has
+    been here the longest was made, 0 for none. `set_aside` is the name of a damaged
+    journal, empty for none.
     """
 
     state: State = State.OPENING
@@ -71,6 +74,8 @@ class Standing:
     written: int = 0
     repeated: int = 0
     unnamed: int = 0
+    unsampled: int = 0
+    dropped: int = 0
     lost: int = 0
     trimmed: int = 0
     unlabelled: int = 0
@@ -78,6 +83,7 @@ class Standing:
     paired: int = 0
     rows: int = 0
     nbytes: int = 0
+    oldest_s: float = 0.0
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
 
 
@@ -130,6 +136,10 @@ class Journal:
             self._count(unnamed=len(given) - len(named), lost=lost)
             if len(self._queued) >= AT_ONCE:
                 self._changed.notify()
+
+    def pass_over(self, unnamed: int, unsampled: int, dropped: int) -> None:
+        """Count answers that the data plane did not hand over; never waits. Any thread."""
+        self._count(unnamed=unnamed, unsampled=unsampled, dropped=dropped)
 
     def put(self, labels: Sequence[Label]) -> Future[Summary]:
         """Take labels in; the future raises StoreError where the disk takes nothing.
@@ -223,7 +233,10 @@ class Journal:
                     for _ in batch:
                         self._queued.popleft()
                     self._count(
-                        written=added.new, repeated=added.repeated, paired=added.paired
+                        written=added.new,
+                        repeated=added.repeated,
+                        paired=added.paired,
+                        rows=added.new,
                     )
             self._trim()
             self._goes_on()
@@ -253,12 +266,12 @@ class Journal:
         self._trimmed_s = now
         retention = {model: w.retention_s for model, w in self._watches().items()}
         gone = self._on_store(lambda store: store.trim(now, retention))
-        rows, nbytes = self._on_store(lambda store: store.size())
+        rows, nbytes, oldest_s = self._on_store(lambda store: store.size())
         with self._changed:
             self._count(
                 trimmed=gone.predictions, unlabelled=gone.unlabelled, unclaimed=gone.labels
             )
-            self._change(rows=rows, nbytes=nbytes)
+            self._change(rows=rows, nbytes=nbytes, oldest_s=oldest_s)
 
     def _on_store(self, act: Callable[[JournalStore], T]) -> T:
         """Do something with the store, opened first; a damaged one is set aside."""

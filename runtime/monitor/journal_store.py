@@ -248,10 +248,15 @@ class JournalStore:
             found = connection.scalar(rows.oldest_open(model, version, after_s))
         return None if found is None else float(found)
 
-    def size(self) -> tuple[int, int]:
-        """Return the number of predictions, and the bytes of pages in use."""
+    def size(self) -> tuple[int, int, float]:
+        """Return the number of predictions, the bytes of pages in use, the oldest's time.
+
+        The oldest is the one that has been here the longest; 0 for none.
+        """
+        first = select(predictions.c.time_s).order_by(predictions.c.seq).limit(1)
         with self.transaction(writes=False) as connection:
-            return self._rows(connection), self.file.nbytes(connection)
+            oldest_s = float(connection.scalar(first) or 0.0)
+            return self._rows(connection), self.file.nbytes(connection), oldest_s
 
     def _rows(self, connection: Connection) -> int:
         return int(connection.scalar(select(func.count()).select_from(predictions)) or 0)

@@ -1,7 +1,7 @@
-"""What cannot be watched of a version's quality: no labels, too few, or no journal.
+"""What cannot be seen of a version's quality: no labels, too few or uneven, no journal.
 
 Being blind is an alarm of its own: a monitor that sees nothing must not look like one that
-sees nothing wrong.
+sees nothing wrong. All are told at every look, blind or not, so that an alarm can end.
 """
 
 from __future__ import annotations
@@ -18,47 +18,38 @@ LEAST_MATURED = 100
 def blindness(
     model: str, version: int, watch: ModelWatch, maturity: Maturity, now_s: float
 ) -> list[Blindness]:
-    """Return whether labels are missing altogether, and whether too few have come. Pure.
+    """Return whether labels are missing, and whether they are for some more than others.
 
-    Both are told at every look, blind or not, so that an alarm can end.
+    Pure. Where most labels are missing, nothing is said of whose.
     """
-    place = maturity.coverage.all
-    enough = place.n >= LEAST_MATURED
+    place, who = maturity.coverage.all, f"{model} version {version}"
     least = watch.labels.min_coverage
-    none = enough and place.labelled == 0
-    few = enough and not none and maturity.coverage.is_low(least)
-    share = (
-        f"{place.labelled} of {place.n} matured predictions of {model} version {version}"
-    )
+    is_few = place.n >= LEAST_MATURED and maturity.coverage.is_low(least)
+    told = f"{place.labelled:,} of {place.n:,} matured predictions of {who} have a label"
+    words = told
+    if is_few:
+        words = f"{told}; below {least * 100:g} % its quality is not judged"
+    warnings = () if is_few else maturity.coverage.warnings
+    uneven = f"labels of {who} have come evenly, as far as can be told"
+    if warnings:
+        uneven = f"quality of {who} may mislead: {'; '.join(warnings)}"
     return [
-        Blindness(
-            Subject(model, version, Kind.MONITOR, "labels", Aspect.BLIND),
-            now_s,
-            none,
-            f"{share} have a label: its quality cannot be seen"
-            if none
-            else f"{share} have a label",
-        ),
-        Blindness(
-            Subject(model, version, Kind.MONITOR, "coverage", Aspect.BLIND),
-            now_s,
-            few,
-            f"only {share} have a label, less than the {least * 100:g} % that quality is "
-            "judged from"
-            if few
-            else f"{share} have a label",
-        ),
+        Blindness(_subject(model, version, "labels"), now_s, is_few, words),
+        Blindness(_subject(model, version, "uneven labels"), now_s, bool(warnings), uneven),
     ]
 
 
-def journal_blindness(
-    model: str, version: int, standing: Standing, now_s: float
+def journal(
+    model: str, version: int, standing: Standing, is_down: bool, now_s: float
 ) -> Blindness:
-    """Return whether predictions of a version cannot be written down. Pure."""
-    is_blind = standing.state in (State.FULL, State.CLOSED)
+    """Return whether predictions of a version cannot be written down or read. Pure."""
+    is_blind = is_down or standing.state in (State.FULL, State.CLOSED)
     words = f"predictions of {model} version {version} are journalled"
     if is_blind:
-        why = standing.why or f"it is {standing.state}"
+        why = standing.why or f"the journal is {standing.state}, and does not answer"
         words = f"predictions of {model} version {version} are not journalled: {why}"
-    subject = Subject(model, version, Kind.MONITOR, "journal", Aspect.BLIND)
-    return Blindness(subject, now_s, is_blind, words)
+    return Blindness(_subject(model, version, "journal"), now_s, is_blind, words)
+
+
+def _subject(model: str, version: int, name: str) -> Subject:
+    return Subject(model, version, Kind.MONITOR, name, Aspect.BLIND)

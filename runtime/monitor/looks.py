@@ -82,6 +82,40 @@ class Half:
     end_s: float
 
 
+class Recent:
+    """How many of the last rows that were answered are in the statistics.
+
+    The halves of a window as `Window` has them; what is older than `seconds` is forgotten
+    also where nothing came after it.
+    """
+
+    def __init__(self, rows: int, seconds: float) -> None:
+        self._rows, self._seconds = rows, seconds
+        self._halves: list[tuple[int, int, float, float]] = []
+
+    def add(self, rows: int, kept: int, time_s: float) -> None:
+        """Take a look at `time_s`: rows that were answered, and those kept of them."""
+        self._halves = [
+            half for half in self._halves if abs(time_s - half[3]) <= self._seconds
+        ]
+        if not rows:
+            return
+        last = self._halves[-1] if self._halves else None
+        if (
+            last is None
+            or last[0] >= self._rows / 2
+            or not 0 <= time_s - last[2] < self._seconds / 2
+        ):
+            self._halves = [*self._halves[-1:], (rows, kept, time_s, time_s)]
+        else:
+            self._halves[-1] = (last[0] + rows, last[1] + kept, last[2], time_s)
+
+    def share(self) -> float | None:
+        """Return the share that is kept; None where nothing was answered lately."""
+        rows = sum(half[0] for half in self._halves)
+        return sum(half[1] for half in self._halves) / rows if rows else None
+
+
 class Window:
     """The last looks: at least half of `rows` or `seconds`, at most all of them.
 
@@ -91,7 +125,17 @@ class Window:
     def __init__(self, nothing: Look, rows: int, seconds: float) -> None:
         self._nothing = nothing
         self._rows, self._seconds = rows, seconds
-        self.halves: list[Half] = []
+        self._halves: list[Half] = []
+        self._total: Look | None = nothing
+
+    @property
+    def halves(self) -> list[Half]:
+        """The half that is full, if there is one, and the one that grows."""
+        return self._halves
+
+    @halves.setter
+    def halves(self, halves: list[Half]) -> None:
+        self._halves, self._total = halves, None
 
     def add(self, look: Look, time_s: float) -> None:
         """Take a look at `time_s`."""
@@ -99,7 +143,8 @@ class Window:
         if last is None or self._is_full(last, time_s):
             self.halves = [*self.halves[-1:], Half(look, time_s, time_s)]
         else:
-            self.halves[-1] = Half(last.look.plus(look), last.begin_s, time_s)
+            grown = Half(last.look.plus(look), last.begin_s, time_s)
+            self.halves = [*self.halves[:-1], grown]
 
     def _is_full(self, half: Half, time_s: float) -> bool:
         is_long = time_s - half.begin_s >= self._seconds / 2
@@ -107,10 +152,11 @@ class Window:
 
     def look(self) -> Look:
         """Return all that is in the window as one look."""
-        total = self._nothing
-        for half in self.halves:
-            total = total.plus(half.look)
-        return total
+        if self._total is None:
+            self._total = self._nothing
+            for half in self._halves:
+                self._total = self._total.plus(half.look)
+        return self._total
 
     @staticmethod
     def restored(halves: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Half]:

@@ -24,7 +24,8 @@ from runtime.monitor.quality_outcomes import Unfit, score_of
 from runtime.monitor.settings import ModelWatch
 from runtime.statistics import distances as di
 from runtime.statistics.distances_of_samples import counts_between, decile_edges
-from runtime.statistics.window_estimates import Estimate, share
+from runtime.statistics.estimates import Estimate
+from runtime.statistics.window_estimates import share
 
 MOST = 10_000
 """The newest matured predictions that coverage is judged by."""

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from runtime.backends.base import Signature
 from runtime.errors import ProfileError
 from runtime.events import about
-from runtime.monitor import alarm_blind
+from runtime.monitor import alarm_blind, patience
 from runtime.monitor.alarm_book import Book, Change, Looked
 from runtime.monitor.alarms import Said
 from runtime.monitor.answers import NOTHING, AnswerPlan, answer_plan, predictions_of
 from runtime.monitor.given import read as read_given
 from runtime.monitor.plan import plan_of
 from runtime.monitor.predictions import Prediction
-from runtime.monitor.settings import ModelWatch
+from runtime.monitor.settings import Control, ModelWatch
 from runtime.monitor.signals import Kind, Verdict, VersionPromoted
 from runtime.monitor.snapshots import Snapshots
 from runtime.monitor.standing import status_of
@@ -75,9 +75,12 @@ class Watching(Protocol):
 
 @dataclass(slots=True)
 class _Entry:
+    """A version that is watched; `looked_s` is its last look, with rows or without."""
+
     number: int
     watch: VersionWatch
     answers: AnswerPlan
+    looked_s: float
 
 
 class Later(Protocol):
@@ -85,6 +88,9 @@ class Later(Protocol):
 
     def offer(self, given: Sequence[Prediction]) -> None:
         """Take answers that were given."""
+
+    def pass_over(self, unnamed: int, unsampled: int, dropped: int) -> None:
+        """Count answers without an id, left out by their id, and without room."""
 
     def promoted(self, event: VersionPromoted) -> None:
         """Hear that another version of a model serves."""
@@ -115,23 +121,29 @@ class Monitor:
         self._entries: dict[Key, _Entry] = {}
         self._refused: dict[Key, str] = {}
         self._preferred: dict[str, int] = {}
-        self._saved_s = 0.0
+        self._saved_s = self._looked_s = 0.0
 
     @property
     def book(self) -> Book:
         """The alarms."""
         return self._book
 
-    def versions(self, model: str = "") -> list[VersionStatus]:
-        """Return how watched versions stand, of one model where one is named."""
+    def versions(self, model: str = "", *, is_brief: bool = False) -> list[VersionStatus]:
+        """Return how watched versions stand, of one model where one is named.
+
+        One that was unloaded is not among them, even before the next look. In brief it is
+        what metrics need.
+        """
+        served = {(each.model, each.version) for each in self._plane.served()}
+        there = {key for key in served if model in ("", key[0])}
         known = [
-            status_of(entry.watch) for key, entry in self._entries.items()
-            if model in ("", key[0])
-        ]  # fmt: skip
+            _status(entry, is_brief) for key, entry in self._entries.items() if key in there
+        ]
         return known + [
-            VersionStatus(*key, note=why) for key, why in self._refused.items()
-            if model in ("", key[0])
-        ]  # fmt: skip
+            VersionStatus(*key, note=why)
+            for key, why in self._refused.items()
+            if key in there
+        ]
 
     def announce(self, time_s: float) -> None:
         """Have versions watched that come, before they answer their first request."""
@@ -147,29 +159,14 @@ class Monitor:
         """Take what came in, judge it, and have more watched; `time_s` since 1970."""
         served = self._plane.served()
         changes = self._follow(served, time_s)
+        looked, found = self._judge(served, time_s)
         said: list[Said] = []
-        looked: list[Looked] = []
-        by_number = {entry.number: entry for entry in self._entries.values()}
-        for number, watch in self._plane.take():
-            entry = by_number.get(number)
-            if entry is not None:
-                said += self._take(entry.watch, watch, time_s)
-                if entry.watch.drifting and entry.watch.last_look_s == time_s:
-                    looked.append(Looked(*entry.watch.key, DRIFTING, time_s))
-                self._keep(entry, watch)
-        for each in served:
-            if (entry := self._entries.get((each.model, each.version))) is not None:
-                said += entry.watch.schema.look(each.answered, each.refused, time_s)
+        for key, verdicts in found.items():
+            watched = self._entries[key].watch
+            said += patience.told(verdicts, watched.settings, watched.tests)
+        said += self._blindness(time_s)
+        self._looked_s = time_s
         for entry in self._entries.values():
-            model, version = entry.watch.key
-            trouble = entry.watch.given.trouble
-            said.append(alarm_blind.reference(model, version, trouble, time_s))
-            coverage = entry.watch.coverage()
-            said.append(
-                alarm_blind.coverage(
-                    VersionStatus(model, version, coverage=coverage), time_s
-                )
-            )
             self._exchange(entry)
         changes += self._book.take(said, looked)
         self._book.prune(time_s)
@@ -178,12 +175,33 @@ class Monitor:
             self.save()
             self._saved_s = time_s
 
+    def _judge(
+        self, served: Sequence[Served], time_s: float
+    ) -> tuple[list[Looked], dict[Key, list[Verdict]]]:
+        """Return which versions were looked at, and what was found of each."""
+        looked: list[Looked] = []
+        found: dict[Key, list[Verdict]] = {key: [] for key in self._entries}
+        by_number = {entry.number: entry for entry in self._entries.values()}
+        for number, watch in self._plane.take():
+            entry = by_number.get(number)
+            if entry is not None:
+                found[entry.watch.key] += self._take(entry, watch, time_s)
+                if entry.watch.drifting and entry.watch.last_look_s == time_s:
+                    looked.append(Looked(*entry.watch.key, DRIFTING, time_s))
+                self._keep(entry, watch)
+        for each in served:
+            if (entry := self._entries.get((each.model, each.version))) is not None:
+                refusals = entry.watch.schema.look(each.answered, each.refused, time_s)
+                found[entry.watch.key] += refusals
+        return looked, found
+
     def _exchange(self, entry: _Entry) -> None:
         self._plane.exchange(entry.number, entry.watch.watch(entry.answers.journal()))
 
-    def _take(self, watch: VersionWatch, filled: Watch, time_s: float) -> list[Verdict]:
+    def _take(self, entry: _Entry, filled: Watch, time_s: float) -> list[Verdict]:
+        watch = entry.watch
         try:
-            return watch.take(filled, time_s)
+            found = watch.take(filled, time_s)
         except Exception:
             # What is wrong with one version must not end the watch over others.
             logger.exception(
@@ -191,9 +209,31 @@ class Monitor:
                 extra=about("look_failed", model=watch.key[0], version=str(watch.key[1])),
             )  # fmt: skip
             return []
+        entry.looked_s = time_s
+        return found
+
+    def _blindness(self, time_s: float) -> list[Said]:
+        """Say of each version that answers whether it is seen."""
+        said: list[Said] = []
+        for key, entry in self._entries.items():
+            seen = VersionStatus(*key, coverage=entry.watch.coverage())
+            said.append(alarm_blind.coverage(seen, time_s))
+            trouble = entry.watch.given.trouble
+            said.append(alarm_blind.reference(key, trouble, time_s))
+            late = alarm_blind.stalled(key, self._looked_s or time_s, time_s)
+            said += late or [alarm_blind.looks(key, entry.looked_s, time_s)]
+        for key, why in self._refused.items():
+            if self._settings_of(key[0]).is_on:
+                said.append(alarm_blind.refused(key, why, time_s))
+        return said
 
     def _keep(self, entry: _Entry, watch: Watch) -> None:
-        if self._later is not None and watch.journal:
+        if self._later is None:
+            return
+        left_out = watch.without_id, watch.unsampled, watch.dropped
+        if any(left_out):
+            self._later.pass_over(*left_out)
+        if watch.journal:
             found = predictions_of(watch.journal, entry.answers, *entry.watch.key)
             self._later.offer(list(found))
 
@@ -220,7 +260,7 @@ class Monitor:
             key = each.model, each.version
             entry = self._entries.get(key)
             if key not in self._refused and (entry is None or entry.number != each.number):
-                self._begin(key, each)
+                self._begin(key, each, time_s)
         changes: list[Change] = []
         for each in served:
             if each.is_preferred and self._preferred.get(each.model) != each.version:
@@ -237,7 +277,7 @@ class Monitor:
             return []  # It served before a restart, too.
         return self._book.promote(event)
 
-    def _begin(self, key: Key, each: Served) -> None:
+    def _begin(self, key: Key, each: Served, time_s: float) -> None:
         settings = self._settings_of(each.model)
         before = self._entries.pop(key, None)
         if before is not None:  # It was loaded anew between two looks.
@@ -260,4 +300,17 @@ class Monitor:
             )  # fmt: skip
             return
         self._snapshots.read(watch)
-        self._entries[key] = _Entry(each.number, watch, answers)
+        self._entries[key] = _Entry(each.number, watch, answers, time_s)
+
+
+def _status(entry: _Entry, is_brief: bool) -> VersionStatus:
+    """Return how a version stands, with the limits that its `control` gives."""
+    found = status_of(entry.watch, is_brief=is_brief)
+    found = replace(found, last_look_s=entry.looked_s)
+    if entry.watch.settings.control is Control.RUN_LENGTH:
+        return found
+    evidence = patience.limited([one.evidence for one in found.subjects], entry.watch.tests)
+    limited = zip(found.subjects, evidence, strict=True)
+    return replace(
+        found, subjects=tuple(replace(one, evidence=each) for one, each in limited)
+    )

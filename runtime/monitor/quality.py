@@ -51,12 +51,14 @@ class Baseline:
 class Taken:
     """What a look at new pairs brought.
 
-    `losses` and `times` (of the predictions) are of pairs after the baseline, in order.
-    `baseline` is set once, by the look that completed it.
+    `losses` and `times` (of the predictions) are of pairs after the baseline, in order;
+    `pairs` are all that fit the task, those of the baseline too. `baseline` is set once, by
+    the look that completed it.
     """
 
     losses: Values
     times: Values
+    pairs: Outcomes
     baseline: Baseline | None = None
     unfit: int = 0
     why: str = ""
@@ -111,7 +113,7 @@ class QualityBook:
         self.taken += found.n
         self.unfit += unfit
         self.why = why or self.why
-        done = None
+        done, everything = None, found
         if self.baseline is None:
             room = slice(0, max(self.wanted - self._first.n, 0))
             first, found = found.part(room), found.part(slice(room.stop, None))
@@ -120,7 +122,7 @@ class QualityBook:
             done = self._complete()
         losses = self._losses(found)
         self.windows.add(found, losses)
-        return Taken(losses, found.times, done, unfit, why)
+        return Taken(losses, found.times, everything, done, unfit, why)
 
     def _complete(self) -> Baseline | None:
         """Make the baseline once its pairs are there."""

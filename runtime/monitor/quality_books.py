@@ -7,16 +7,12 @@ on with the pair after the last one that was seen: none is counted twice and non
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from runtime.atomic import write_bytes
 from runtime.monitor.journal import Journal
 from runtime.monitor.journal_store import JournalStore
 from runtime.monitor.maturity import look as look_at
@@ -24,8 +20,6 @@ from runtime.monitor.quality import QualityBook, Taken
 from runtime.monitor.quality_status import QualityStatus, scores_of, status_of
 from runtime.monitor.settings import ModelWatch, Task
 from runtime.monitor.signals import VersionPromoted
-
-logger = logging.getLogger(__name__)
 
 FORMAT = 1
 AT_ONCE = 5_000
@@ -79,16 +73,17 @@ class QualityBooks:
         """
         found = []
         last = self._journal.ask(JournalStore.last_pair).result(WAIT_S)
-        with self._lock:
-            for book in self.books:
-                if last < book.cursor:
-                    # Somebody took the journal away: another one counts from the start.
-                    book.cursor = 0
-                ask = partial(
-                    JournalStore.pairs, model=book.model, after=book.cursor, limit=AT_ONCE
-                )
-                pairs = self._journal.ask(ask).result(WAIT_S)
-                if pairs:
+        for book in self.books:
+            if last < book.cursor:
+                # Somebody took the journal away: another one counts from the start.
+                book.cursor = 0
+            ask = partial(
+                JournalStore.pairs, model=book.model, after=book.cursor, limit=AT_ONCE
+            )
+            # Without the lock: a promotion must not wait for the disk.
+            pairs = self._journal.ask(ask).result(WAIT_S)
+            if pairs:
+                with self._lock:
                     found.append((book, book.take(pairs)))
         return found
 
@@ -106,31 +101,15 @@ class QualityBooks:
                 found.append(status_of(book, maturity, scores))
         return found
 
-    def save(self, path: Path) -> None:
-        """Write all books to a file, as a whole; raises OSError."""
-        write_bytes(path, json.dumps(self.state()).encode())
-
     def state(self) -> dict[str, Any]:
         """Return all books as JSON values."""
         with self._lock:
             return {"format": FORMAT, "books": [book.state() for book in self.books]}
 
-    def load(self, path: Path) -> None:
-        """Go on with what was saved; a file that cannot be read is told and left alone."""
-        try:
-            saved = json.loads(path.read_bytes())
-            if not isinstance(saved, dict):
-                raise ValueError("it is no object")
-            self.restore(saved)
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+    def forget(self) -> None:
+        """Close all books: versions that are promoted from here on begin new ones."""
+        with self._lock:
             self._books = {}
-            logger.error(
-                "the saved quality in %s cannot be read, so baselines begin anew: %s",
-                path.name,
-                error,
-            )
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on with what `state` returned; raises ValueError for another format.

@@ -14,9 +14,9 @@ from runtime.monitor.quality import QualityBook
 from runtime.monitor.quality_tally import gaps, metrics
 from runtime.monitor.settings import ModelWatch, Task
 from runtime.statistics.calibration import Promised
+from runtime.statistics.estimates import Estimate
 from runtime.statistics.groups import Gap
 from runtime.statistics.ranking import uncertainty
-from runtime.statistics.window_estimates import Estimate
 
 CAVEAT = "holds only while nothing but the mix of inputs changes"
 

@@ -15,6 +15,7 @@ from runtime.statistics import classification as cl
 from runtime.statistics import ranking as ra
 from runtime.statistics import regression as rg
 from runtime.statistics import window_estimates as es
+from runtime.statistics.estimates import Estimate
 from runtime.statistics.groups import Gap, Rate, gap
 
 MOST_GROUPS = 64
@@ -48,7 +49,7 @@ class Mean:
         )
 
     @property
-    def estimate(self) -> es.Estimate:
+    def estimate(self) -> Estimate:
         """The mean with its fixed-window interval."""
         return es.mean(self.total, self.squares, self.n)
 
@@ -151,7 +152,7 @@ def by_group(found: Outcomes, keys: Sequence[str]) -> ByGroup:
     return tallied
 
 
-def metrics(tally: Tally, task: Task) -> dict[str, es.Estimate]:
+def metrics(tally: Tally, task: Task) -> dict[str, Estimate]:
     """Return the figures of a window by name, each with its fixed-window interval."""
     if task is Task.REGRESSION:
         found = {"mae": rg.mae(tally.errors), "rmse": rg.rmse(tally.errors)}

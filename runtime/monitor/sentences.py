@@ -122,6 +122,27 @@ def worse(model: str, version: int, loss: float, before: float, since: Since) ->
     )
 
 
+def apart(
+    subject: Subject,
+    key: str,
+    is_opportunity: bool,
+    high: tuple[str, float],
+    low: tuple[str, float],
+    tolerated: float,
+    since: Since,
+) -> str:
+    """Say that two groups, given with their rates, are answered differently."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since.time_s))
+    whose = f"of the positive ones among {key}" if is_opportunity else f"of {key}"
+    done = "are found" if is_opportunity else "are said to be positive"
+    return escaped(
+        f"{subject.model} version {subject.version} answers groups of {key} differently "
+        f"since about label {since.row:,} ({moment} UTC): {share(high[1])} {whose} = "
+        f"{high[0]} {done}, {share(low[1])} {whose} = {low[0]}; a difference of "
+        f"{share(tolerated)} is tolerated."
+    )
+
+
 def promise(days: float) -> str:
     """Say how many alarms of a model are false.
 
@@ -133,4 +154,18 @@ def promise(days: float) -> str:
     return (
         f" While nothing is wrong, one alarm of this model in {days:g} days is expected at "
         "most."
+    )
+
+
+def patience(days: float) -> str:
+    """Say what share of a model's alarms is false, for the time that was waited.
+
+    Examples
+    --------
+    >>> patience(30.0)[-53:]
+    'at most the time since its looks began, over 30 days.'
+    """
+    return (
+        " The share of false ones among this model's alarms at a look is expected to be at "
+        f"most the time since its looks began, over {days:g} days."
     )

@@ -39,6 +39,18 @@ class Loss(StrEnum):
     ABSOLUTE = "absolute"
 
 
+class Control(StrEnum):
+    """What is promised of a model's alarms; the time is `false_alarm_days`.
+
+    RUN_LENGTH: so long at least pass on average before a false one. ERROR_OVER_PATIENCE:
+    that holds while nothing has moved; where something has, the expected share of false
+    ones is at most the time waited over that time, and more that moved is found.
+    """
+
+    RUN_LENGTH = "run_length"
+    ERROR_OVER_PATIENCE = "error_over_patience"
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """Where in the outputs the score is: an output's name and a place in its flat row.
@@ -78,7 +90,8 @@ class ModelWatch:
     """How one model is watched.
 
     `eps` is the largest effect (Kolmogorov-Smirnov distance on the reference's grid) that
-    is no drift. One false alarm of the whole model is expected in `false_alarm_days`.
+    is no drift. One false alarm of the whole model is expected in `false_alarm_days`, or
+    what `control` makes of them.
     `reference_rows` rows after a promotion become the reference where there is none.
     `features` names the values of inputs, in order; inputs with more than `max_features`
     values a row are watched by their row's mean, deviation, least and largest value.
@@ -93,6 +106,7 @@ class ModelWatch:
     reference_rows: int = 5_000
     eps: float = 0.05
     false_alarm_days: float = 30.0
+    control: Control = Control.RUN_LENGTH
     window_rows: int = 10_000
     window_s: float = 3_600.0
     max_features: int = 1_024

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from runtime.metrics.monitor import WatchedSubject, WatchedVersion
+from runtime.metrics.monitor import KeptJournal, WatchedSubject, WatchedVersion
 from runtime.monitor.alarm_book import Book
 from runtime.monitor.lifecycle import State
 from runtime.monitor.signals import Aspect, Effect, Evidence, Kind, Since
+
+if TYPE_CHECKING:  # A command that shows versions needs no database.
+    from runtime.monitor.journal import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +145,46 @@ def watched(statuses: Sequence[VersionStatus], book: Book) -> list[WatchedVersio
             coverage=each.coverage,
             looks=each.looks,
             last_look_s=each.last_look_s,
-            subjects=tuple(_watched_subject(one) for one in each.subjects),
+            subjects=tuple(watched_subject(one) for one in each.subjects),
             alarms=counts.get(key, {}),
         )
         for key, each in {**known, **unloaded}.items()
     ]
 
 
-def _watched_subject(one: SubjectStatus) -> WatchedSubject:
+def watched_subject(one: SubjectStatus) -> WatchedSubject:
+    """Return what metrics show of a subject."""
     return WatchedSubject(
         one.kind.value, one.name, one.aspect.value, one.share, one.effect.value,
         one.effect.tolerated,
     )  # fmt: skip
+
+
+def kept_journal(standing: Standing) -> KeptJournal:
+    """Return what metrics show of the journal of predictions."""
+    return KeptJournal(
+        is_open=standing.state in ("opening", "open"),
+        rows=standing.rows,
+        nbytes=standing.nbytes,
+        oldest_s=standing.oldest_s,
+        predictions=fates_of(standing),
+        labels={outcome.value: count for outcome, count in standing.outcomes.items()},
+    )
+
+
+def fates_of(standing: Standing) -> dict[str, int]:
+    """Return what became of predictions since the start, by name.
+
+    Of those that were written, `trimmed` were let go with their label and
+    `trimmed_unlabelled` without.
+    """
+    return {
+        "written": standing.written,
+        "repeated": standing.repeated,
+        "without_id": standing.unnamed,
+        "unsampled": standing.unsampled,
+        "dropped": standing.dropped,
+        "lost": standing.lost,
+        "trimmed": standing.trimmed - standing.unlabelled,
+        "trimmed_unlabelled": standing.unlabelled,
+    }

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from runtime.monitor import learning
 from runtime.monitor.drift import About, TensorDrift, detectors_of
 from runtime.monitor.given import Given
-from runtime.monitor.looks import Counts, Look, Window
+from runtime.monitor.looks import Counts, Look, Recent, Window
 from runtime.monitor.plan import KINDS, WatchedTensor, WatchPlan
 from runtime.monitor.schema_watch import SchemaWatch
 from runtime.monitor.settings import DAY_S, ModelWatch, Task
@@ -88,11 +88,12 @@ class VersionWatch:
         self.references = list(given.references) or [None] * len(plan.tensors)
         self.learners = [n for n, known in enumerate(self.references) if known is None]
         features = self.given.contract.features
-        self._tests = 1 + sum(
+        self.tests = 1 + sum(
             _most_tests(tensor, reference, features)
             for tensor, reference in zip(plan.tensors, self.references, strict=True)
         )
         self.seen = Seen()
+        self.recent = Recent(settings.window_rows, settings.window_s)
         self.last_look_s = 0.0
         self._sent: deque[Phase] = deque()
         self.forget()
@@ -139,7 +140,7 @@ class VersionWatch:
     def _about(self, kind: Kind, digest: str) -> About:
         model, version = self.key
         days, eps = self.settings.false_alarm_days, self.settings.eps
-        arl_looks = self._arl_looks * self._tests
+        arl_looks = self._arl_looks * self.tests
         return About(model, version, kind, arl_looks, days, eps, digest)
 
     @property
@@ -167,6 +168,7 @@ class VersionWatch:
         phase = self._sent.popleft()
         self.seen.rows += watch.rows
         self.seen.kept += watch.kept
+        self.recent.add(watch.rows, watch.kept, time_s)
         taken = watch.take()
         self.seen.other_length += sum(other for _, other in taken)
         if not watch.kept:
@@ -236,8 +238,8 @@ class VersionWatch:
         self.begin(references, learning.digest_of(references), time_s)
 
     def coverage(self) -> float | None:
-        """Return the share of answered rows that are in the statistics."""
-        return self.seen.kept / self.seen.rows if self.seen.rows else None
+        """Return the share of the rows answered lately that are in the statistics."""
+        return self.recent.share()
 
 
 def _kind_of(tensor: WatchedTensor) -> str:

@@ -10,17 +10,18 @@ from runtime.access.identities import Identity
 from runtime.access.roles import Role
 from runtime.access.words import hide_paths
 from runtime.messages import Message, message
-from runtime.monitor.journal import Journal
+from runtime.monitor.journal import Journal, Standing
 from runtime.monitor.labels import MOST_AT_ONCE, Label, Outcome, Summary
 from runtime.monitor.maturity import Place
 from runtime.monitor.quality_books import QualityBooks
 from runtime.monitor.quality_status import QualityStatus
+from runtime.monitor.state import fates_of
 from runtime.printable import escaped
 from runtime.server.control_services import Caller, Method
 from runtime.server.model_changes import INVALID_ARGUMENT, RESOURCE_EXHAUSTED
 from runtime.statistics.calibration import Promised
+from runtime.statistics.estimates import Estimate
 from runtime.statistics.groups import Gap
-from runtime.statistics.window_estimates import Estimate
 from runtime.store.errors import StoreFull
 
 PutLabelsRequest = message("leeboard.v1.PutLabelsRequest")
@@ -91,6 +92,8 @@ class LabelsService:
             journal=standing.state.value,
             journal_why=escaped(hide_paths(standing.why, self._roots)),
         )
+        if caller.identity is None or caller.identity.may_use("*"):
+            add_standing(response.standing, standing)
         for status in found:
             if may_see(caller.identity, status.model):
                 add_status(response.versions.add(), status)
@@ -158,6 +161,14 @@ def add_status(target: Message, status: QualityStatus) -> None:
     add_gaps(target, status.gaps, status.tolerated_gap)
     target.warnings.extend(escaped(words) for words in status.warnings)
     target.auc_uncertainty = status.auc_uncertainty
+
+
+def add_standing(target: Message, standing: Standing) -> None:
+    """Fill in what the journal holds, and what became of predictions and labels."""
+    target.rows, target.bytes = standing.rows, standing.nbytes
+    target.oldest = standing.oldest_s
+    target.predictions.update(fates_of(standing))
+    target.labels.update({each.value: n for each, n in standing.outcomes.items()})
 
 
 def add_place(target: Message, place: Place) -> None:

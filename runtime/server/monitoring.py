@@ -26,7 +26,7 @@ from runtime.monitor.settings import DEFAULT, ModelWatch, Task
 from runtime.monitor.sink_delivery import Deliveries
 from runtime.monitor.sinks import SinkOptions, open_sink, read_secret
 from runtime.monitor.snapshots import Snapshots
-from runtime.monitor.state import watched
+from runtime.monitor.state import kept_journal, watched
 from runtime.native.server import Server as Plane
 from runtime.native.watch import Watch, exchange_watch, take_watched
 
@@ -142,8 +142,6 @@ class ServerMonitor:
 
     def _tell(self, changes: Sequence[Change], time_s: float) -> None:
         self._sinks.tell(self._book, list(changes), time_s)
-        if changes and self._file is not None:
-            self._file.save(self._book)
 
     async def run(self) -> None:
         """Look at every interval until cancelled."""
@@ -177,14 +175,18 @@ class ServerMonitor:
 
     def families(self) -> list[Family]:
         """Return what /metrics shows of versions, alarms and sinks."""
-        seen = watched(self.monitor.versions(), self._book)
-        return monitor_families(seen, self._sinks.told)
+        seen = watched(self.monitor.versions(is_brief=True), self._book)
+        journal = None
+        if self.labelled is not None:
+            journal = kept_journal(self.labelled.journal.standing)
+        return monitor_families(seen, self._sinks.told, journal)
 
     def close(self) -> None:
         """Write down what is known, and tell what is still to be told."""
         self.monitor.save()
         if self._file is not None:
             self._file.save(self._book)
+            self._file.close()
         if self.labelled is not None:
             self.labelled.close()
         self._errands.close()

@@ -130,6 +130,7 @@ def test_the_status_is_a_table_with_gaps_and_warnings(port: Port, tmp_path: Path
     ]
     port.add(given)
     port.says("labels", "push", labels_file(tmp_path, 100), "--model", "fraud")
+    port.journal.flush().result(WAIT_S)
     port.books.look()
     port.clock.now = NOW + 1_000
     said = port.says("quality", "status")
@@ -143,8 +144,15 @@ def test_the_status_is_a_table_with_gaps_and_warnings(port: Port, tmp_path: Path
     values = json.loads(port.says("quality", "status", "fraud", "--json"))
     assert [each["model"] for each in values["versions"]] == ["fraud"]
     assert values["journal"] == "open"
+    assert "journal    120 predictions in " in said
+    assert ", the eldest of 2030-03-17 17:46:40+00:00" in said
+    assert "predictions since the start: 120 written" in said
+    assert "labels since the start: 100 accepted" in said
 
 
 def test_where_nothing_is_judged_that_is_said(port: Port) -> None:
     port.journal.flush().result(WAIT_S)
-    assert port.says("quality", "status", "ham") == "no version is judged by labels here\n"
+    said = port.says("quality", "status", "ham").splitlines()
+    assert said[0] == "no version is judged by labels here"
+    assert said[1].startswith("journal    0 predictions in ")
+    assert said[2].strip() == "predictions since the start: none"

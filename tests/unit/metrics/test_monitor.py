@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from runtime.metrics.exposition import render
 from runtime.metrics.monitor import (
     TOP,
+    KeptJournal,
     ToldSink,
     WatchedSubject,
     WatchedVersion,
@@ -21,10 +22,12 @@ def subject(number: int, evidence: float) -> WatchedSubject:
 
 
 def scraped(
-    *versions: WatchedVersion, sinks: tuple[ToldSink, ...] = ()
+    *versions: WatchedVersion,
+    sinks: tuple[ToldSink, ...] = (),
+    journal: KeptJournal | None = None,
 ) -> dict[str, float]:
     """Samples by name and labels, as Prometheus' own reader finds them."""
-    page = render(monitor_families(versions, sinks), openmetrics=False)
+    page = render(monitor_families(versions, sinks, journal), openmetrics=False)
     return {
         f"{s.name} {' '.join(f'{k}={v}' for k, v in sorted(s.labels.items()))}": s.value
         for family in text_string_to_metric_families(page)
@@ -93,5 +96,20 @@ def test_all_names_are_known() -> None:
     version = WatchedVersion(
         "m", "1", coverage=1.0, subjects=(subject(0, 0.0),), alarms={("drift", "firing"): 1}
     )
-    samples = scraped(version, sinks=(ToldSink("log", 0, 0, 0),))
+    journal = KeptJournal(True, 0, 0, 1.0, {"written": 0}, {"accepted": 0})
+    samples = scraped(version, sinks=(ToldSink("log", 0, 0, 0),), journal=journal)
     assert {name.partition(" ")[0] for name in samples} == metric_names()
+
+
+def test_the_journal_is_told_by_outcome() -> None:
+    journal = KeptJournal(False, 12, 4_096, 1_700_000_000.5, {"lost": 3}, {"early": 4})
+    assert scraped(journal=journal) == {
+        "leeboard_monitor_journal_open ": 0,
+        "leeboard_monitor_journal_rows ": 12,
+        "leeboard_monitor_journal_bytes ": 4_096,
+        "leeboard_monitor_journal_oldest_seconds ": 1_700_000_000.5,
+        "leeboard_monitor_journal_predictions_total outcome=lost": 3,
+        "leeboard_monitor_labels_total outcome=early": 4,
+    }
+    empty = KeptJournal(True, 0, 0, 0.0, {}, {})
+    assert not [name for name in scraped(journal=empty) if "oldest" in name]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from runtime.monitor.alarm_book import Book, Looked
 from runtime.monitor.alarm_file import AlarmFile, decode, encode
+from runtime.monitor.alarms import Policy
 from runtime.monitor.signals import Evidence, Since, VersionPromoted
 from runtime.monitor.silences import Matcher
 from runtime.monitor.sink_values import alarm_values
@@ -43,9 +46,18 @@ def lived(book: Book) -> Book:
     return book
 
 
+@contextmanager
+def opened(path: Path, policy: Policy | None = POLICY) -> Iterator[Book]:
+    """A book that is on the disk by the end."""
+    file = AlarmFile(path)
+    yield file.open(policy)
+    assert file.close()
+
+
 def test_a_restart_finds_everything_exactly_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    before = lived(AlarmFile(path).open(POLICY))
+    with opened(path) as book:
+        before = lived(book)
     states = {alarm.state.value for alarm in before.alarms()}
     assert states == {"pending", "firing", "cooling", "resolved"}
     after = AlarmFile(path).open(POLICY)
@@ -66,7 +78,8 @@ def test_a_restart_in_the_middle_changes_no_decision(tmp_path: Path) -> None:
     whole = Book(POLICY)
     for time_s, log_e in looks:
         whole.take([verdict(time_s, log_e)])
-        AlarmFile(path).open(POLICY).take([verdict(time_s, log_e)])
+        with opened(path) as book:
+            book.take([verdict(time_s, log_e)])
         kept = only(AlarmFile(path).open(POLICY))
         sure = only(whole)
         assert (kept.state, kept.calm_since_s, kept.refires, kept.episodes) == (
@@ -81,12 +94,14 @@ def test_an_end_saves_the_last_numbers_too(tmp_path: Path) -> None:
     book.take([verdict(0, STRONG)])
     book.take([verdict(9, STRONG)])
     file.save(book)
+    assert file.close()
     assert only(AlarmFile(path).open(POLICY)).last == verdict(9, STRONG)
 
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    AlarmFile(path).open().take([verdict(0, STRONG)])
+    with opened(path) as book:
+        book.take([verdict(0, STRONG)])
     assert path.stat().st_mode & 0o077 == 0
 
 
@@ -121,7 +136,8 @@ def test_a_damaged_file_is_set_aside_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "alarms.json"
-    lived(AlarmFile(path).open(POLICY))
+    with opened(path) as book:
+        lived(book)
     ruined = damage(path.read_bytes())
     for number in (1, 2):
         path.write_bytes(ruined)
@@ -132,6 +148,7 @@ def test_a_damaged_file_is_set_aside_and_told(
         assert (file.aside, aside.read_bytes()) == (aside, ruined)
         assert "the alarms begin anew" in caplog.text
         book.take([verdict(0, STRONG)])
+        assert file.close()
         assert only(AlarmFile(path).open(POLICY)) == only(book)
 
 
@@ -147,15 +164,43 @@ def test_a_disk_that_takes_nothing_is_told_once_and_alarms_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "state"
-    book = AlarmFile(folder / "alarms.json").open(POLICY)
+    file = AlarmFile(folder / "alarms.json")
+    book = file.open(POLICY)
     caplog.set_level(logging.INFO)
     book.take([verdict(0, STRONG)])
+    assert not file.settle()
     book.take([verdict(1, WEAK)])
+    assert not file.settle()
     assert caplog.text.count("cannot be written") == 1
     folder.mkdir()
-    book.take([verdict(2, STRONG)])
+    book.take([verdict(2, STRONG), verdict(2, STRONG, subject=other("b"))])
+    assert file.settle()
     assert "can be written to" in caplog.text
-    assert only(AlarmFile(folder / "alarms.json").open(POLICY)) == only(book)
+    assert AlarmFile(folder / "alarms.json").open(POLICY).alarms() == book.alarms()
+    file.close()
+
+
+def test_a_look_never_waits_for_the_disk_and_the_last_pages_win(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go = threading.Event(), threading.Event()
+    written: list[bytes] = []
+
+    def slow(path: Path, content: bytes, **more: object) -> None:
+        begun.set()
+        assert may_go.wait(60.0)
+        written.append(content)
+
+    monkeypatch.setattr("runtime.monitor.alarm_file.write_bytes", slow)
+    file = AlarmFile(tmp_path / "alarms.json")
+    book = file.open(POLICY)
+    book.take([verdict(0, STRONG)])
+    assert begun.wait(60.0)
+    for number in range(5):  # The disk stands still, and these go on.
+        book.take([verdict(1, STRONG, subject=other(f"x{number}"))])
+    may_go.set()
+    assert file.close()
+    assert [len(decode(content).alarms) for content in written] == [1, 6]
 
 
 def test_numbers_of_numpy_are_kept_told_and_found_again(tmp_path: Path) -> None:
@@ -170,8 +215,8 @@ def test_numbers_of_numpy_are_kept_told_and_found_again(tmp_path: Path) -> None:
         counts={"rows": cast(float, np.int64(10_000)), "missing": 3.0},
     )  # fmt: skip
     assert odd == plain
-    book = AlarmFile(tmp_path / "alarms.json").open(POLICY)
-    book.take([odd])
+    with opened(tmp_path / "alarms.json") as book:
+        book.take([odd])
     alarm = only(AlarmFile(tmp_path / "alarms.json").open(POLICY))
     assert alarm == only(Book(POLICY, book.pages))
     assert json.loads(json.dumps(alarm_values(only(book)))) == alarm_values(alarm)

@@ -309,3 +309,14 @@ def test_a_full_disk_is_a_state_and_the_journal_goes_on_when_there_is_room(
     assert (standing.state, standing.rows, standing.lost) == (State.OPEN, 101, 0)
     assert desk.put([label(1)]).counts == {Outcome.ACCEPTED: 1}
     desk.journal.close()
+
+
+def test_what_is_held_and_what_was_passed_over_is_told(desk: Desk) -> None:
+    desk.journal.pass_over(unnamed=1, unsampled=2, dropped=3)
+    assert desk.add([]).oldest_s == 0.0
+    standing = desk.add([prediction(5), prediction(3), prediction(9)])
+    # The one that has been here the longest, not the one of the earliest answer.
+    assert (standing.rows, standing.oldest_s) == (3, NOW + 5)
+    counts = standing.unnamed, standing.unsampled, standing.dropped
+    assert counts == (1, 2, 3)
+    assert standing.nbytes > 0

@@ -59,40 +59,29 @@ def test_a_look_takes_what_is_new_once(shelf: Shelf) -> None:
     assert shelf.losses() == [1.0] * 3
 
 
-def test_saved_books_go_on_with_the_next_pair(shelf: Shelf, tmp_path: Path) -> None:
+def test_saved_books_go_on_with_the_next_pair(shelf: Shelf) -> None:
     shelf.serve(0, 30)
     shelf.books.look()
-    path = tmp_path / "quality.json"
-    shelf.books.save(path)
+    saved = json.loads(json.dumps(shelf.books.state()))
     shelf.serve(30, 4, wrong=True)
     lost = shelf.losses()  # A look that was not saved.
     shelf.reopen()
     shelf.books = shelf.new_books()
-    shelf.books.load(path)
+    shelf.books.restore(saved)
     assert shelf.losses() == lost == [1.0] * 4
     assert shelf.books.book("fraud", 3) is not None
     shelf.books.promoted(SERVES)
     assert shelf.books.look() == []
 
 
-BROKEN = (b"", b"[]", b"{}", b'{"format": 7}', b"\xff\xfe", b'{"format": 1, "books": [{}]}')
-
-
-@pytest.mark.parametrize("content", BROKEN)
-def test_a_file_that_cannot_be_read_is_told(
-    shelf: Shelf, tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+def test_state_of_another_format_is_refused_and_books_can_begin_anew(
+    shelf: Shelf,
 ) -> None:
-    path = tmp_path / "quality.json"
-    path.write_bytes(content)
-    shelf.books.load(path)
-    assert "baselines begin anew" in caplog.text
+    with pytest.raises(ValueError, match="format 7 is not 1"):
+        shelf.books.restore({"format": 7, "books": []})
+    shelf.books.forget()
     assert shelf.books.books == ()
     shelf.books.promoted(SERVES)
-    assert len(shelf.books.books) == 1
-
-
-def test_nothing_saved_is_nothing_to_load(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.books.load(tmp_path / "none.json")
     assert len(shelf.books.books) == 1
 
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from runtime.monitor.alarm_book import Book
+from runtime.monitor.journal import Standing
+from runtime.monitor.journal import State as JournalState
+from runtime.monitor.labels import Outcome
 from runtime.monitor.silences import Matcher
-from runtime.monitor.state import VersionStatus, watched
+from runtime.monitor.state import VersionStatus, kept_journal, watched
 from runtime.monitor.state_messages import (
     alarm_message,
     silence_message,
@@ -80,3 +83,18 @@ def test_alarms_about_versions_that_are_gone_are_counted() -> None:
     assert (spam.model, housing.model) == ("spam", "housing")
     assert housing.alarms["drift", "firing"] == 1
     assert housing.subjects == ()
+
+
+def test_the_journal_s_standing_becomes_metrics() -> None:
+    standing = Standing(
+        JournalState.FULL, written=9, lost=2, unnamed=3, unsampled=4, dropped=5, trimmed=6,
+        unlabelled=1, rows=7, nbytes=8, oldest_s=9.0, outcomes={Outcome.UNKNOWN: 2},
+    )  # fmt: skip
+    kept = kept_journal(standing)
+    assert (kept.is_open, kept.rows, kept.nbytes, kept.oldest_s) == (False, 7, 8, 9.0)
+    assert kept.predictions == {
+        "written": 9, "repeated": 0, "without_id": 3, "unsampled": 4, "dropped": 5,
+        "lost": 2, "trimmed": 5, "trimmed_unlabelled": 1,
+    }  # fmt: skip
+    assert kept.labels == {"unknown": 2}
+    assert kept_journal(Standing(JournalState.OPEN)).is_open

@@ -158,3 +158,19 @@ def test_quality_is_told_whole(counter: Counter) -> None:
     assert chance.name == "equal_opportunity"
     assert parity.gap.value < 0.05
     assert (version.since, version.until) == (NOW, NOW + 149)
+
+
+def test_what_the_journal_holds_is_for_those_who_may_use_every_model(
+    counter: Counter,
+) -> None:
+    counter.add([prediction(n) for n in range(5)])
+    counter.journal.pass_over(unnamed=2, unsampled=30, dropped=4)
+    counter.ask("PutLabels", labels(1, 2))
+    counter.journal.flush().result(60.0)
+    standing = counter.ask("Quality", QualityRequest()).standing
+    assert (standing.rows, standing.oldest) == (5, NOW)
+    assert standing.bytes > 0
+    told = {name: count for name, count in standing.predictions.items() if count}
+    assert told == {"written": 5, "without_id": 2, "unsampled": 30, "dropped": 4}
+    assert standing.labels["accepted"] == 2
+    assert not counter.ask("Quality", QualityRequest(), LARA).HasField("standing")
