@@ -10,7 +10,7 @@ SOAK_SECONDS ?= 300
 # How many files of tests run at once.
 TEST_JOBS ?= 2
 
-.PHONY: build demo demo-models test check native fuzz soak bench faults hostile swap peers readme protos wheel clean
+.PHONY: build demo demo-models test check native fuzz soak bench faults hostile swap real-streams alarms kernels peers readme protos wheel clean
 
 build:
 	@$(BOOTSTRAP) cpu
@@ -73,6 +73,20 @@ hostile:
 swap:
 	@$(BOOTSTRAP) cpu torch demo dev
 	@$(RUN) -m benchmarks.swap $(ARGS)
+
+# What the monitor says of streams of real data on a live server, and whether it is right.
+real-streams:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.monitor.real $(ARGS)
+
+# False alarms and delays on simulated streams, and the speed of the kernels.
+alarms:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.monitor.simulate $(ARGS)
+
+kernels:
+	@$(BOOTSTRAP) cpu demo dev
+	@$(RUN) -m benchmarks.monitor.kernels $(ARGS)
 
 # The figures of the last full runs of the above, and of make peers, into README.md.
 readme:

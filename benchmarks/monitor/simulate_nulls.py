@@ -77,14 +77,19 @@ def as_row(counted: Counted, arl: float = SHORTEST_ARL) -> Row:
 
 
 def count_drift(
-    kind: str, reference: streams.Reference, eps: float, size: Size, seed: int, name: str
+    kind: tuple[str, streams.Draw],
+    reference: streams.Reference,
+    eps: float,
+    size: Size,
+    seed: int,
+    name: str,
 ) -> Counted:
     """Count the alarms of drift detectors on streams that do not drift."""
     rng = np.random.default_rng(seed)
     detector = KsDetector(reference.shares, eps, SHORTEST_ARL, reference.rows)
     state, alarms = detector.start(), 0
     rows = np.full(size.streams, streams.ROWS)
-    for counts in streams.looks(streams.KINDS[kind], rng, reference, size.looks):
+    for counts in streams.looks(kind[1], rng, reference, size.looks):
         state = detector.look(state, counts, rows)
         is_over = state.log_e >= detector.bets.log_limit
         if is_over.any():
@@ -97,7 +102,7 @@ def count_drift(
     notes: dict[str, object] = {
         "rows": total * streams.ROWS, "eps": eps, "tolerated": detector.eps, "seed": seed,
     }  # fmt: skip
-    words = f"{kind}, eps {eps}, reference {known}"
+    words = f"{kind[0]}, eps {eps}, reference {known}"
     return Counted(name, words, alarms, total, notes)
 
 
@@ -130,15 +135,24 @@ def count_all(size: Size, seed: int = 1) -> list[Counted]:
     """Count for every kind of stream and reference, and for harm."""
     counted: list[Counted] = []
     for kind, draw in streams.KINDS.items():
-        for rows in REFERENCES:
-            rng = np.random.default_rng([seed, rows])
-            reference = streams.referred(draw, rng, size.streams, rows)
-            name = f"{kind}-{rows}"
-            own = seed + 10 * len(counted)
-            counted.append(count_drift(kind, reference, EPS, size, own, name))
+        counted += count_kind((kind, draw), size, seed, 10 * len(counted))
     exact = streams.exact_normal(size.streams)
-    counted.append(count_drift("gaussian", exact, 0.0, size, seed, "point-null"))
+    gaussian = "gaussian", streams.gaussian
+    counted.append(count_drift(gaussian, exact, 0.0, size, seed, "point-null"))
     counted += [count_harm(is_binary, size, seed) for is_binary in (True, False)]
+    return counted
+
+
+def count_kind(
+    kind: tuple[str, streams.Draw], size: Size, seed: int, apart: int = 0
+) -> list[Counted]:
+    """Count for one kind of stream, with references of every size."""
+    counted = []
+    for place, rows in enumerate(REFERENCES):
+        rng = np.random.default_rng([seed, rows])
+        reference = streams.referred(kind[1], rng, size.streams, rows)
+        own, name = seed + apart + 10 * place, f"{kind[0].partition(' ')[0]}-{rows}"
+        counted.append(count_drift(kind, reference, EPS, size, own, name))
     return counted
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.monitor.streams import CENSUS
+from runtime.testing import nannyml_data as data
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -15,6 +19,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 ROWS = 20
 DECILES = np.arange(1, 10) / 10
+YEARS = (2016, 2017, 2018)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,23 @@ KINDS: dict[str, Draw] = {
     "heavy-tailed": heavy_tailed,
     "discrete": discrete,
 }
+
+
+def census(wheel: Path) -> Draw:
+    """Return people of three years, shuffled within their year; needs pyarrow.
+
+    Stream s has one feature of one year. Rows are drawn with replacement, since a stream is
+    longer than a year's file.
+    """
+    people = data.census(wheel).analysis
+    years = [np.flatnonzero(people["year"] == year) for year in YEARS]
+    pools = [people[name][rows].astype(float) for name in CENSUS for rows in years]
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        chosen = (pools[stream % len(pools)] for stream in range(shape[0]))
+        return np.stack([pool[rng.integers(len(pool), size=shape[1:])] for pool in chosen])
+
+    return draw
 
 
 def referred(
