@@ -54,4 +54,7 @@ def test_the_demo_shows_right_answers_and_no_failure(folder: Path) -> None:
     assert "WRONG" not in done.stdout
     assert "The quick brown fox" in done.stdout
     assert done.stdout.count("another worker was ready after") == 2
+    assert "has moved away from its reference since about row" in " ".join(
+        done.stdout.split()
+    )
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""``make demo``: real models, an unmodified client, load, and the end of a worker.
+"""``make demo``: real models, an unmodified client, load, the end of a worker, drift.
 
     python -m runtime.testing.demo [--seconds N] [--folder FOLDER]
 
@@ -49,7 +49,7 @@ def play(folder: Path, load_s: float) -> list[str]:
     """Show all parts and return what was not as it should be."""
     import tritonclient.grpc as triton
 
-    from runtime.testing.demo import acts, filetypes, questions, wheels, words
+    from runtime.testing.demo import acts, drift, filetypes, questions, wheels, words
     from runtime.testing.demo.clients import Load
     from runtime.testing.running import RunningServer
 
@@ -66,7 +66,8 @@ def play(folder: Path, load_s: float) -> list[str]:
     show.heading(2, f"leeboard serve {show.place(files.repository)}")
     with ExitStack() as running:
         with show.console.status("starting"):
-            server = running.enter_context(RunningServer(files.repository, "--strict"))
+            options = ("--strict", *drift.options(running))
+            server = running.enter_context(RunningServer(files.repository, *options))
         problems = acts.show_start(server)
         client = running.enter_context(triton.InferenceServerClient(server.grpc))
         show.heading(3, "What are these files? Asked through tritonclient")
@@ -82,6 +83,8 @@ def play(folder: Path, load_s: float) -> list[str]:
         show.heading(6, "Under the same load, each worker is killed")
         problems += acts.kill_workers(server, load)
         problems += acts.failures(load.stop())
+        show.heading(7, "Other files come than before: the monitor says so")
+        problems += drift.show_drift(server, client, about_files)
     return problems
 
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from runtime.messages import Message
 from runtime.testing.demo.clients import Tally
 from runtime.testing.demo.measure import Cost
 
@@ -110,6 +111,14 @@ def death(model: str, pid: int, took_s: float, reruns: int, seen: Tally) -> None
         f"    since then [bold]{seen.total:,}[/] answers checked, "
         f"[bold]{seen.failed}[/] failed, [bold]{seen.wrong}[/] wrong"
     )
+
+
+def alarms(found: Sequence[Message]) -> None:
+    """Show the sentence of the first alarm, and how many others there are."""
+    for alarm in found[:1]:
+        console.print(f"[bold red]alarm[/] {escape(alarm.sentence)}", highlight=False)
+    if len(found) > 1:
+        console.print(f"    and {len(found) - 1} more, about its input and its scores")
 
 
 def end(problems: Sequence[str], took_s: float) -> None:
