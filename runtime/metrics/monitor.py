@@ -29,7 +29,11 @@ class WatchedSubject:
 
 @dataclass(frozen=True, slots=True)
 class WatchedVersion:
-    """One version; `alarms` counts by aspect and state, coverage None is not known."""
+    """One version; `alarms` counts by aspect and state, coverage None is not known.
+
+    `more` subjects are not among `subjects`; `more_evidence` is the most that one of them
+    has.
+    """
 
     model: str
     version: str
@@ -39,6 +43,8 @@ class WatchedVersion:
     last_look_s: float = 0.0
     subjects: tuple[WatchedSubject, ...] = ()
     alarms: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    more: int = 0
+    more_evidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +77,11 @@ OfVersion = Callable[[WatchedVersion], Iterable[tuple[str, float]]]
 
 def evidence_of(version: WatchedVersion) -> float:
     """Return the most evidence of the subjects that have no sample of their own."""
-    return max((each.evidence for each in _rest(version)), default=0.0)
+    return max([version.more_evidence, *(each.evidence for each in _rest(version))])
 
 
 FAMILIES: tuple[tuple[str, str, str, OfVersion], ...] = (
-    ("rows", COUNTER, "Rows that statistics have seen.",
+    ("rows", COUNTER, "Rows that were answered, in the statistics or not.",
      lambda v: [(_who(v), v.rows)]),
     ("looks", COUNTER, "Looks of the detectors.",
      lambda v: [(_who(v), v.looks)]),
@@ -84,7 +90,7 @@ FAMILIES: tuple[tuple[str, str, str, OfVersion], ...] = (
     ("coverage_ratio", GAUGE, "Share of answered rows that statistics have seen.",
      lambda v: [] if v.coverage is None else [(_who(v), v.coverage)]),
     ("subjects", GAUGE, "Features, outputs and others that are watched.",
-     lambda v: [(_who(v), len(v.subjects))]),
+     lambda v: [(_who(v), len(v.subjects) + v.more)]),
     ("evidence_ratio", GAUGE, "Logarithm of the evidence over its limit; fires at 1.",
      lambda v: [(_which(v, s), s.evidence) for s in _top(v)]),
     ("effect", GAUGE, "How far it is from what it was, by the detector's statistic.",
@@ -92,7 +98,7 @@ FAMILIES: tuple[tuple[str, str, str, OfVersion], ...] = (
     ("effect_tolerated", GAUGE, "Up to where an effect is none: eps.",
      lambda v: [(_which(v, s), s.tolerated) for s in _top(v)]),
     ("rest_subjects", GAUGE, "Subjects without samples of their own.",
-     lambda v: [(_who(v), len(_rest(v)))]),
+     lambda v: [(_who(v), len(_rest(v)) + v.more)]),
     ("rest_evidence_ratio", GAUGE, "The most evidence of those, over its limit.",
      lambda v: [(_who(v), evidence_of(v))]),
     ("alarms", GAUGE, "Alarms by aspect and state.",
@@ -163,13 +169,14 @@ def metric_names() -> frozenset[str]:
     )
 
 
-def rank(one: WatchedSubject) -> tuple[bool, float, str, str, str]:
-    """Return a place in the order by evidence; what is not a number comes last."""
-    return one.evidence != one.evidence, -one.evidence, one.kind, one.name, one.aspect
-
-
 def _ranked(version: WatchedVersion) -> list[WatchedSubject]:
-    return sorted(version.subjects, key=rank)
+    # A value that is not a number has no place in an order: last.
+    return sorted(
+        version.subjects,
+        key=lambda s: (
+            s.evidence != s.evidence, -s.evidence, s.kind, s.name, s.aspect
+        ),
+    )  # fmt: skip
 
 
 def _top(version: WatchedVersion) -> list[WatchedSubject]:

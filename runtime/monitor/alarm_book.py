@@ -202,7 +202,9 @@ class Book:
 
     def alarms(self, model: str = "") -> list[Alarm]:
         """Return alarms, open ones first and then by their last change, latest first."""
-        found = [a for a in self.pages.alarms.values() if model in ("", a.subject.model)]
+        # A copy: people change alarms on the loop, and scrapes come from other threads.
+        kept = list(self.pages.alarms.values())
+        found = [each for each in kept if model in ("", each.subject.model)]
         return sorted(found, key=lambda a: (not a.is_open, -a.changed_s, a.subject))
 
     def silence_of(self, subject: Subject, time_s: float) -> Silence | None:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.monitor import sentences
+from runtime.monitor.effects import Detector, View, effect_of
 from runtime.monitor.looks import Counts, Look, Window
-from runtime.monitor.signals import Aspect, Effect, Evidence, Kind, Since, Subject, Verdict
+from runtime.monitor.signals import Aspect, Evidence, Kind, Since, Subject, Verdict
 from runtime.monitor.tensor_reference import TensorReference
 from runtime.statistics.bernoulli import BernoulliDetector
 from runtime.statistics.betting import CategoryDetector, KsDetector
@@ -38,7 +39,6 @@ WORDS = {
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Detector = KsDetector | BernoulliDetector
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -115,6 +115,9 @@ class TensorDrift:
         self.moments = Moments()
         self.rows = 0
         self._told: set[tuple[int, int]] = set()  # Tests and features with evidence.
+        # By the test's place, with the window's stamp: scrapes come from another thread.
+        self._views: dict[int, tuple[int, View]] = {}
+        self._stamp = 0
 
     def look(self, look: Look, time_s: float) -> list[Verdict]:
         """Take a look; return what is worth a word, and what was a look ago."""
@@ -123,6 +126,7 @@ class TensorDrift:
         self.rows += look.rows
         self.moments.add(self.rows, time_s)
         self.window.add(look, time_s)
+        self._stamp += 1
         for place, test in enumerate(self.tests):
             counts, rows = test.counts(look)
             self.states[place] = test.detector.look(self.states[place], counts, rows)
@@ -146,26 +150,36 @@ class TensorDrift:
         )  # fmt: skip
         row = int(found.since_row[at])
         since = Since(row, self.moments.of(row)) if found.rows[at] else None
-        live, reference = float(found.share[at]), self._shares(test)[at, found.edge[at]]
+        evidence = Evidence(
+            # Less than nothing is nothing, and minus infinity is no JSON.
+            max(float(found.log_e[at]), 0.0), float(found.log_limit[at]), about.arl_looks,
+            int(found.looks[at]), int(found.rows[at]),
+        )  # fmt: skip
+        view = self._view(place)
+        live, reference = float(found.share[at]), float(view.shares[at, found.edge[at]])
         return Verdict(
             subject,
             time_s,
-            self.evidence(at, found),
-            self.effect(test, at, found),
-            self._sentence(test, at, found, subject, since) + sentences.promise(about.days),
+            evidence,
+            effect_of(test.detector, at, found, view),
+            self._sentence(test, at, found, subject, since, reference)
+            + sentences.promise(about.days),
             since,
-            f"the last {self.window.look().rows:,} rows",
+            f"the last {view.window_rows:,} rows",
             about.reference,
-            {"share": live, "reference share": float(reference)},
+            {"share": live, "reference share": reference},
         )
 
-    def evidence(self, at: int, found: Findings) -> Evidence:
-        """Return how sure a test is of the `at`-th of its features."""
-        return Evidence(
-            # Less than nothing is nothing, and minus infinity is no JSON.
-            max(float(found.log_e[at]), 0.0), float(found.log_limit[at]),
-            self.about.arl_looks, int(found.looks[at]), int(found.rows[at]),
-        )  # fmt: skip
+    def _view(self, place: int) -> View:
+        """Return what the window shows of a test; counted once a look, for all features."""
+        stamp, kept = self._stamp, self._views.get(place)
+        if kept is None or kept[0] != stamp:
+            test, window = self.tests[place], self.window.look()
+            counts, rows = test.counts(window)
+            counts = counts.reshape(len(rows), -1)
+            kept = stamp, View(window.rows, counts, rows, self._shares(test))
+            self._views[place] = kept
+        return kept[1]
 
     def _shares(self, test: Test) -> npt.NDArray[np.float64]:
         if isinstance(test.detector, BernoulliDetector):
@@ -174,31 +188,12 @@ class TensorDrift:
             return np.asarray(self.reference.category_shares[test.features])
         return np.asarray(self.reference.shares[test.features])
 
-    def effect(self, test: Test, at: int, found: Findings) -> Effect:
-        """Return how far off the rows since the change are, or the window if that is less.
-
-        A window forgets what is over, and is not asked what it cannot know yet.
-        """
-        window = self.window.look()
-        counts, rows = test.counts(window)
-        live = counts.reshape(len(rows), -1)[at] / max(int(rows[at]), 1)
-        distance = live - self._shares(test)[at]
-        since = int(found.rows[at] - found.since_row[at])
-        if since <= rows[at] and np.isfinite(found.effect[at]):
-            distance = np.array([found.effect[at] * found.side[at]])
-        if isinstance(test.detector, BernoulliDetector):
-            tolerated = float(test.detector.tolerated[at] - test.detector.rates[at])
-            return Effect("excess share", float(max(distance[0], 0.0)), tolerated)
-        largest = float(np.nanmax(np.abs(distance))) if rows[at] else 0.0
-        is_mix = isinstance(test.detector, CategoryDetector)
-        name = "largest share's difference" if is_mix else "KS"
-        return Effect(name, largest, float(np.max(test.detector.eps)))
-
     def _sentence(
-        self, test: Test, at: int, found: Findings, subject: Subject, since: Since | None
-    ) -> str:
+        self, test: Test, at: int, found: Findings, subject: Subject, since: Since | None,
+        reference: float,
+    ) -> str:  # fmt: skip
         feature, edge = int(test.features[at]), int(found.edge[at])
-        live, reference = float(found.share[at]), float(self._shares(test)[at, edge])
+        live = float(found.share[at])
         if isinstance(test.detector, BernoulliDetector):
             say = sentences.broken if test.is_promised else sentences.more
             return say(subject, self._event(test.aspect, feature), live, reference, since)
@@ -241,6 +236,7 @@ class TensorDrift:
         rows = int(arrays["rows"])
         self.moments.restore(arrays)
         self.states, self.window.halves, self.rows = states, halves, rows
+        self._stamp += 1
         for place, test in enumerate(self.tests):
             self._told |= _loud(place, test.detector.findings(states[place]))
 

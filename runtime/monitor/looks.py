@@ -147,7 +147,8 @@ class Window:
             self.halves = [*self.halves[:-1], grown]
 
     def _is_full(self, half: Half, time_s: float) -> bool:
-        is_long = time_s - half.begin_s >= self._seconds / 2
+        # Where the clock went back, a half must not wait until it has caught up.
+        is_long = not 0 <= time_s - half.begin_s < self._seconds / 2
         return half.look.rows >= self._rows / 2 or is_long
 
     def look(self) -> Look:

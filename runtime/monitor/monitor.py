@@ -128,16 +128,16 @@ class Monitor:
         """The alarms."""
         return self._book
 
-    def versions(self, model: str = "", *, is_brief: bool = False) -> list[VersionStatus]:
+    def versions(self, model: str = "", most: int | None = None) -> list[VersionStatus]:
         """Return how watched versions stand, of one model where one is named.
 
-        One that was unloaded is not among them, even before the next look. In brief it is
-        what metrics need.
+        Of each only the `most` subjects with the most evidence, where that is given. One
+        that was unloaded is not among them, even before the next look.
         """
         served = {(each.model, each.version) for each in self._plane.served()}
         there = {key for key in served if model in ("", key[0])}
         known = [
-            _status(entry, is_brief) for key, entry in self._entries.items() if key in there
+            _status(entry, most) for key, entry in self._entries.items() if key in there
         ]
         return known + [
             VersionStatus(*key, note=why)
@@ -234,8 +234,21 @@ class Monitor:
         if any(left_out):
             self._later.pass_over(*left_out)
         if watch.journal:
-            found = predictions_of(watch.journal, entry.answers, *entry.watch.key)
-            self._later.offer(list(found))
+            self._later.offer(self._answers(entry, watch.journal))
+
+    def _answers(self, entry: _Entry, journal: bytes) -> list[Prediction]:
+        """Return the answers that were kept; those behind an unreadable one are lost."""
+        found: list[Prediction] = []
+        try:
+            found.extend(predictions_of(journal, entry.answers, *entry.watch.key))
+        except Exception:
+            # Nor must one record of one version.
+            logger.exception(
+                "answers of %s version %d cannot be journalled behind the first %d",
+                *entry.watch.key, len(found),
+                extra=about("look_failed", entry.watch.key[0], str(entry.watch.key[1])),
+            )  # fmt: skip
+        return found
 
     def tell(self, said: Sequence[Said], time_s: float) -> None:
         """Take what others have found."""
@@ -249,10 +262,12 @@ class Monitor:
     def _follow(self, served: Sequence[Served], time_s: float) -> list[Change]:
         """Begin to watch versions that came and forget those that went."""
         there = {(each.model, each.version) for each in served}
+        changes: list[Change] = []
         for key in [key for key in self._entries if key not in there]:
             self._snapshots.write(self._entries.pop(key).watch)
+            changes += self._book.forget(*key, time_s)
         self._refused = {k: why for k, why in self._refused.items() if k in there}
-        return self._come(served, time_s)
+        return changes + self._come(served, time_s)
 
     def _come(self, served: Sequence[Served], time_s: float) -> list[Change]:
         """Begin to watch versions that are new, and hear which of them are preferred."""
@@ -303,12 +318,12 @@ class Monitor:
         self._entries[key] = _Entry(each.number, watch, answers, time_s)
 
 
-def _status(entry: _Entry, is_brief: bool) -> VersionStatus:
+def _status(entry: _Entry, most: int | None) -> VersionStatus:
     """Return how a version stands, with the limits that its `control` gives."""
-    found = status_of(entry.watch, is_brief=is_brief)
-    found = replace(found, last_look_s=entry.looked_s)
     if entry.watch.settings.control is Control.RUN_LENGTH:
-        return found
+        return replace(status_of(entry.watch, most), last_look_s=entry.looked_s)
+    # What is picked depends on all of them.
+    found = replace(status_of(entry.watch), last_look_s=entry.looked_s)
     evidence = patience.limited([one.evidence for one in found.subjects], entry.watch.tests)
     limited = zip(found.subjects, evidence, strict=True)
     return replace(

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from runtime.metrics.monitor import TOP, rank
 from runtime.monitor.drift import TensorDrift, Test
 from runtime.monitor.looks import Look
 from runtime.monitor.settings import ModelWatch
-from runtime.monitor.signals import Aspect, Effect
+from runtime.monitor.signals import Aspect
 from runtime.monitor.state import (
     Bins,
     ReferenceStatus,
     SubjectStatus,
     VersionStatus,
     WindowStatus,
-    watched_subject,
 )
 from runtime.monitor.version_watch import Phase, VersionWatch
 from runtime.statistics import distances
 from runtime.statistics.bernoulli import BernoulliDetector
 from runtime.statistics.betting import CategoryDetector
 
-UNKNOWN = Effect("", 0.0, 0.0)
-"""The effect of what no page shows."""
+Chosen = Mapping[tuple[int, int], Sequence[int]]
+"""Features of a test, by the places of its tensor and of itself."""
 
 
-def status_of(watch: VersionWatch, *, is_brief: bool = False) -> VersionStatus:
-    """Return all that is shown of a version; in brief, what metrics need of it."""
+def status_of(watch: VersionWatch, most: int | None = None) -> VersionStatus:
+    """Return all that is shown of a version, or of the `most` subjects with most evidence.
+
+    A subject costs some tens of microseconds, and a version may have thousands.
+    """
     model, version = watch.key
+    chosen, more, more_evidence = _chosen(watch, most)
     return VersionStatus(
         model,
         version,
@@ -42,9 +43,31 @@ def status_of(watch: VersionWatch, *, is_brief: bool = False) -> VersionStatus:
         watch.last_look_s,
         _reference(watch),
         _window(watch),
-        tuple(brief_subjects(watch) if is_brief else _all_subjects(watch)),
+        tuple(_all_subjects(watch, chosen)),
         _note(watch, watch.settings),
+        more,
+        more_evidence,
     )
+
+
+def _chosen(watch: VersionWatch, most: int | None) -> tuple[Chosen, int, float]:
+    """Return which subjects are shown, how many are not, and the most evidence of those."""
+    shares: list[npt.NDArray[np.float64]] = []
+    owners: list[tuple[int, int, int]] = []
+    for at, drift in enumerate(watch.drifting):
+        for place, (test, state) in enumerate(zip(drift.tests, drift.states, strict=True)):
+            found = test.detector.findings(state)
+            shares.append(np.maximum(found.log_e, 0.0) / found.log_limit)
+            owners += [(at, place, feature) for feature in range(len(test.features))]
+    all_shares = np.concatenate(shares) if shares else np.zeros(0)
+    order = np.argsort(-all_shares, kind="stable")
+    cut = len(order) if most is None else most
+    chosen: dict[tuple[int, int], list[int]] = {}
+    for index in np.sort(order[:cut]):
+        at, place, feature = owners[index]
+        chosen.setdefault((at, place), []).append(feature)
+    left = all_shares[order[cut:]]
+    return chosen, len(left), float(left[0]) if left.size else 0.0
 
 
 def _reference(watch: VersionWatch) -> ReferenceStatus | None:
@@ -58,9 +81,10 @@ def _reference(watch: VersionWatch) -> ReferenceStatus | None:
     return ReferenceStatus(learned.digest, learned.name, learned.rows, learned.made_s)
 
 
-def _all_subjects(watch: VersionWatch) -> Iterator[SubjectStatus]:
-    for drift in watch.drifting:
-        yield from _subjects(drift, watch.last_look_s)
+def _all_subjects(watch: VersionWatch, chosen: Chosen) -> Iterator[SubjectStatus]:
+    drifts = list(watch.drifting)
+    for (at, place), features in chosen.items():
+        yield from _subjects(drifts[at], place, features, watch.last_look_s)
     refused = watch.schema.verdict(watch.last_look_s)
     yield SubjectStatus(
         refused.subject.kind, refused.subject.name, refused.subject.aspect,
@@ -68,32 +92,6 @@ def _all_subjects(watch: VersionWatch) -> Iterator[SubjectStatus]:
         since=refused.since if refused.is_firing else None,
         sentence=refused.sentence if refused.is_firing else "",
     )  # fmt: skip
-
-
-def brief_subjects(watch: VersionWatch) -> Iterator[SubjectStatus]:
-    """Yield all subjects with their evidence, and with effects those `TOP` with the most.
-
-    Metrics show no others, and with a thousand features an effect of each takes a tenth of
-    a second.
-    """
-    found: list[tuple[SubjectStatus, Callable[[], Effect]]] = []
-    for drift in watch.drifting:
-        for place, test in enumerate(drift.tests):
-            findings = test.detector.findings(drift.states[place])
-            for at, feature in enumerate(test.features.tolist()):
-                name = drift.reference.features[feature]
-                evidence = drift.evidence(at, findings)
-                one = SubjectStatus(drift.about.kind, name, test.aspect, evidence, UNKNOWN)
-                found.append((one, partial(drift.effect, test, at, findings)))
-    refused = watch.schema.verdict(watch.last_look_s)
-    subject = refused.subject
-    one = SubjectStatus(
-        subject.kind, subject.name, subject.aspect, refused.evidence, UNKNOWN
-    )
-    found.append((one, lambda: refused.effect))
-    found.sort(key=lambda pair: rank(watched_subject(pair[0])))
-    for place, (one, effect) in enumerate(found):
-        yield replace(one, effect=effect()) if place < TOP else one
 
 
 def _window(watch: VersionWatch) -> WindowStatus | None:
@@ -123,26 +121,23 @@ def _note(watch: VersionWatch, settings: ModelWatch) -> str:
     return "; ".join(notes)
 
 
-def _subjects(drift: TensorDrift, time_s: float) -> list[SubjectStatus]:
-    window = drift.window.look()
-    found = []
-    for place, test in enumerate(drift.tests):
-        findings = test.detector.findings(drift.states[place])
-        for at in range(len(test.features)):
-            verdict = drift.verdict(place, at, findings, time_s)
-            feature = int(test.features[at])
-            bins = _bins(drift, test, feature, window)
-            found.append(
-                SubjectStatus(
-                    verdict.subject.kind, verdict.subject.name, verdict.subject.aspect,
-                    verdict.evidence, verdict.effect,
-                    *_compared(drift, test, feature, window),
-                    rows=window.rows, missing=int(window.missing[feature]),
-                    since=verdict.since if verdict.is_firing else None,
-                    sentence=verdict.sentence if verdict.is_firing else "", bins=bins,
-                )
-            )  # fmt: skip
-    return found
+def _subjects(
+    drift: TensorDrift, place: int, features: Sequence[int], time_s: float
+) -> Iterator[SubjectStatus]:
+    window, test = drift.window.look(), drift.tests[place]
+    findings = test.detector.findings(drift.states[place])
+    for at in features:
+        verdict = drift.verdict(place, at, findings, time_s)
+        feature = int(test.features[at])
+        yield SubjectStatus(
+            verdict.subject.kind, verdict.subject.name, verdict.subject.aspect,
+            verdict.evidence, verdict.effect,
+            *_compared(drift, test, feature, window),
+            rows=window.rows, missing=int(window.missing[feature]),
+            since=verdict.since if verdict.is_firing else None,
+            sentence=verdict.sentence if verdict.is_firing else "",
+            bins=_bins(drift, test, feature, window),
+        )  # fmt: skip
 
 
 def _counts(
@@ -169,7 +164,7 @@ def _compared(
     reference, live = _counts(drift, feature, window)
     found = distances.stability(reference, live)
     ks = distances.ks_on_grid(reference, live)
-    return found.plain - found.bias, found.limit, ks
+    return found.corrected, found.limit, ks
 
 
 def _bins(drift: TensorDrift, test: Test, feature: int, window: Look) -> Bins | None:

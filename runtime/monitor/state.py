@@ -98,7 +98,9 @@ class VersionStatus:
 
     `coverage` is the share of answered rows that the statistics have seen, None before
     there was one. `reference` is None while it is still being gathered, and `note` says
-    in words what cannot be watched.
+    in words what cannot be watched. Where only some `subjects` were asked for, `more` is
+    how many there are besides, and `more_evidence` the most that one of them has, as a
+    share of its limit.
     """
 
     model: str
@@ -111,6 +113,8 @@ class VersionStatus:
     window: WindowStatus | None = None
     subjects: tuple[SubjectStatus, ...] = field(default=())
     note: str = ""
+    more: int = 0
+    more_evidence: float = 0.0
 
 
 class MonitorState(Protocol):
@@ -145,15 +149,16 @@ def watched(statuses: Sequence[VersionStatus], book: Book) -> list[WatchedVersio
             coverage=each.coverage,
             looks=each.looks,
             last_look_s=each.last_look_s,
-            subjects=tuple(watched_subject(one) for one in each.subjects),
+            subjects=tuple(_watched_subject(one) for one in each.subjects),
             alarms=counts.get(key, {}),
+            more=each.more,
+            more_evidence=each.more_evidence,
         )
         for key, each in {**known, **unloaded}.items()
     ]
 
 
-def watched_subject(one: SubjectStatus) -> WatchedSubject:
-    """Return what metrics show of a subject."""
+def _watched_subject(one: SubjectStatus) -> WatchedSubject:
     return WatchedSubject(
         one.kind.value, one.name, one.aspect.value, one.share, one.effect.value,
         one.effect.tolerated,

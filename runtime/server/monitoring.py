@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from runtime.config import Monitoring
 from runtime.errors import ConfigError
 from runtime.events import about
 from runtime.metrics.exposition import Family
-from runtime.metrics.monitor import monitor_families
+from runtime.metrics.monitor import TOP, monitor_families
 from runtime.models.lifecycle import State
 from runtime.models.manager import ModelManager
 from runtime.models.swapping.errands import Closed, Errands, TooMany
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 ALARMS = "alarms.json"
 THERE = frozenset({State.READY, State.UNAVAILABLE})
+LAST_S, LAST_LOOK_S = 1.0, 0.005
+"""How long an end waits for what is still being filled, and between two looks at it."""
+
 PATIENCE_S = 30.0
 """How long a look at labels may take before the next look at drift comes first."""
 
@@ -44,6 +48,8 @@ class WatchedPlane:
     def __init__(self, plane: Plane, manager: ModelManager) -> None:
         self._plane, self._manager = plane, manager
         self._there: dict[int, Version] = {}
+        self._came: list[tuple[int, Watch]] = []
+        self._out = 0
 
     def served(self) -> list[Served]:
         """Return the versions that answer, those with decimal numbers."""
@@ -80,10 +86,18 @@ class WatchedPlane:
         served = self._there[number].served
         if served is not None:
             exchange_watch(self._plane, served, watch)
+            self._out += 1
 
     def take(self) -> Iterable[tuple[int, Watch]]:
         """Return what was filled and exchanged, with the numbers of versions."""
-        return take_watched(self._plane)
+        came, self._came = [*self._came, *take_watched(self._plane)], []
+        self._out = 0
+        return came
+
+    def is_back(self) -> bool:
+        """Tell whether all that was exchanged since the last `take` can be taken."""
+        self._came += take_watched(self._plane)
+        return len(self._came) >= self._out
 
 
 class ServerMonitor:
@@ -116,10 +130,13 @@ class ServerMonitor:
         if folder is not None and tasks:
             self.labelled = Labelled(folder, lambda: tasks, config.interval_s)
         self._errands = Errands("labels")
+        # Scrapes come from threads of the HTTP port, and looks from the loop.
+        self._turn = threading.RLock()
         self._file = AlarmFile(folder / ALARMS) if folder else None
         self._book = self._file.open() if self._file else Book()
+        self._plane = WatchedPlane(plane, manager)
         self.monitor = Monitor(
-            WatchedPlane(plane, manager),
+            self._plane,
             self._book,
             Snapshots(folder),
             self._settings_of,
@@ -132,7 +149,8 @@ class ServerMonitor:
 
     def _announce(self) -> None:
         try:
-            self.monitor.announce(time.time())
+            with self._turn:
+                self.monitor.announce(time.time())
         except Exception:
             # What comes serves, watched or not; the next look begins with it again.
             logger.exception("a version is not watched yet", extra=about("look_failed"))
@@ -157,7 +175,8 @@ class ServerMonitor:
 
     def _look(self) -> None:
         try:
-            self.monitor.look(time.time())
+            with self._turn:
+                self.monitor.look(time.time())
         except Exception:
             # Serving goes on, and so does the watch: the next look may do.
             logger.exception("a look failed", extra=about("look_failed"))
@@ -167,22 +186,33 @@ class ServerMonitor:
         time_s = time.time()
         try:
             said = await self._errands.run(lambda: labelled.look(time_s), PATIENCE_S)
-            self.monitor.tell(said, time_s)
+            with self._turn:
+                self.monitor.tell(said, time_s)
         except (TimeoutError, TooMany, Closed):
             pass  # The look before this one still waits.
         except Exception:
             logger.exception("labels cannot be judged", extra=about("look_failed"))
 
     def families(self) -> list[Family]:
-        """Return what /metrics shows of versions, alarms and sinks."""
-        seen = watched(self.monitor.versions(is_brief=True), self._book)
+        """Return what /metrics shows of versions, alarms and sinks; on any thread."""
+        with self._turn:
+            seen = watched(self.monitor.versions(most=TOP), self._book)
         journal = None
         if self.labelled is not None:
             journal = kept_journal(self.labelled.journal.standing)
         return monitor_families(seen, self._sinks.told, journal)
 
     def close(self) -> None:
-        """Write down what is known, and tell what is still to be told."""
+        """Write down what is known, and tell what is still to be told.
+
+        To be called while the data plane still runs, and not on the loop: what was answered
+        since the last look is looked at, too, or labels would not find these answers.
+        """
+        self._look()
+        end_s = time.monotonic() + LAST_S
+        while not self._plane.is_back() and time.monotonic() < end_s:
+            time.sleep(LAST_LOOK_S)
+        self._look()
         self.monitor.save()
         if self._file is not None:
             self._file.save(self._book)

@@ -25,6 +25,7 @@ class Filled:
     """A watch that came back: profiles with rows in them."""
 
     journal = b""
+    without_id = unsampled = dropped = 0
 
     def __init__(self, profiles: Sequence[TensorProfile], rows: int, kept: int) -> None:
         self._profiles, self.rows, self.kept = profiles, rows, kept

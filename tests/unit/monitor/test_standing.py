@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,6 @@ from runtime.monitor.given import Given, placed
 from runtime.monitor.settings import DEFAULT
 from runtime.monitor.signals import Aspect
 from runtime.monitor.standing import status_of
-from runtime.monitor.state import SubjectStatus, watched_subject
 from runtime.monitor.version_watch import VersionWatch
 from runtime.profiles import Reference
 from tests.unit.monitor.filled import look, plan, watch_of
@@ -32,25 +30,15 @@ def given_watch(features: int, shift: float = 0.0) -> VersionWatch:
     return watch
 
 
-def test_in_brief_the_evidence_is_that_of_the_whole() -> None:
+def test_the_subjects_with_the_most_evidence_come_first_and_the_rest_is_counted() -> None:
     watch = given_watch(30, shift=0.5)
-    whole = status_of(watch)
-    brief = status_of(watch, is_brief=True)
-
-    def evidence(subjects: Sequence[SubjectStatus]) -> set[tuple[object, ...]]:
-        return {(one.kind, one.name, one.aspect, one.evidence) for one in subjects}
-
-    assert evidence(brief.subjects) == evidence(whole.subjects)
-    assert replace(brief, subjects=()) == replace(whole, subjects=())
-
-
-def test_in_brief_effects_are_of_those_that_metrics_show() -> None:
-    watch = given_watch(30, shift=0.5)
-    full = {watched_subject(one) for one in status_of(watch).subjects}
-    brief = [watched_subject(one) for one in status_of(watch, is_brief=True).subjects]
-    assert set(brief[:TOP]) <= full
-    assert brief[0].name == "x[0]"
-    assert not set(brief[TOP:]) & full
+    whole, some = status_of(watch), status_of(watch, most=TOP)
+    moved = next(one for one in some.subjects if one.name == "x[0]")
+    assert moved in whole.subjects
+    # The requests' schema is always shown.
+    assert len(some.subjects) == TOP + 1
+    assert some.more == len(whole.subjects) - len(some.subjects)
+    assert some.more_evidence <= min(one.share for one in some.subjects[:TOP])
 
 
 def test_what_has_moved_has_its_distances_and_its_sentence() -> None:
