@@ -22,6 +22,12 @@ SERVER = "LEEBOARD_SERVER"
 HERE = "127.0.0.1:8003"
 CALL_S = 30.0
 
+ABSENT = {
+    "leeboard.v1.Labels": "no model has a task in its --monitor-file, so it expects none",
+    "leeboard.v1.Monitor": "nothing is watched there (--no-monitor)",
+}
+"""Why a server may be without a service."""
+
 
 def find_server(server: str = "", environment: Mapping[str, str] = os.environ) -> str:
     """Return where the control port is: an option, or what the environment says.
@@ -82,7 +88,10 @@ class ControlClient:
                 metadata=self._shown.headers,
             )
         except grpc.RpcError as error:
-            method = path.rpartition("/")[2]
+            service, _, method = path.strip("/").rpartition("/")
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED and service in ABSENT:
+                why = ABSENT[service]
+                raise ServerError(f"{self.target} has no {service}: {why}") from None
             raise ServerError(
                 f"{self.target} answered {error.code().name} to {method}: "
                 f"{escaped(error.details() or '')}"

@@ -81,6 +81,8 @@ def push(
             try:
                 answer = send(client, batch)
             except ServerError as error:
+                if not sent:
+                    raise
                 raise ServerError(
                     f"{error} ({sent} labels were sent before; push the file again)"
                 ) from error

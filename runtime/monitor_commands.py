@@ -20,7 +20,7 @@ from rich.table import Table
 
 from runtime.control_client import ControlClient, find_server
 from runtime.credential_options import Credentials, Json, with_credentials
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, ServerError
 from runtime.messages import Message, message
 from runtime.monitor_reference import reference_command
 from runtime.printable import escaped
@@ -33,6 +33,7 @@ monitor = typer.Typer(help="Watching what is served.", no_args_is_help=True)
 AnyModel = Annotated[str, typer.Argument(help="The model's name; none: all.")]
 Alarm = Annotated[str, typer.Argument(help="Its id, as in `leeboard alarms list`.")]
 Duration = Annotated[str, typer.Option("--for", help="How long, as in 90s, 30m, 2h or 7d.")]
+NOTHING = "nothing is watched here"
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -87,7 +88,12 @@ def drift_status(
             )  # fmt: skip
         Console().print(table)
     if not answer["versions"]:
-        print("nothing is watched here")
+        print(nothing_words(model))
+
+
+def nothing_words(model: str) -> str:
+    """Say that no version, or none of a model, is watched."""
+    return f"no version of {escaped(model)} is watched here" if model else NOTHING
 
 
 def add_distances(answer: dict[str, Any]) -> tuple[str, ...]:
@@ -127,6 +133,8 @@ def drift_report(
     asked = find_server(server)
     status = ask(server, credentials, "Status", model=model, detailed=True)
     told = ask(server, credentials, "Alarms", model=model, resolved=True)
+    if not (status.versions or told.alarms):
+        raise ServerError(f"{nothing_words(model)}, and there is no alarm: no report")
     statuses = [version_from(each) for each in status.versions]
     save_report(output, statuses, list(told.alarms), asked, time.time())
     print(f"wrote {escaped(str(output))}: {len(statuses)} versions")

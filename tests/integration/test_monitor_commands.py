@@ -71,7 +71,9 @@ def test_other_distances_are_shown_on_request(server: str) -> None:
 def test_a_version_without_a_reference_says_what_is_missing(server: str) -> None:
     text = typed(server, "drift", "status", "spam")
     assert "spam/1: 10 rows seen; no reference yet; 1,000 more rows make the ref" in text
-    assert typed(server, "drift", "status", "nobody") == "nothing is watched here\n"
+    assert typed(server, "drift", "status", "nobody") == (
+        "no version of nobody is watched here\n"
+    )
 
 
 def test_status_is_json_where_asked_for(server: str) -> None:
@@ -160,6 +162,25 @@ def test_a_report_is_written(server: str, tmp_path: Path) -> None:
     page = path.read_text()
     assert f"Drift report of {server}" in page
     assert page.count("<svg") == len(HOUSING.subjects)
+
+
+def test_no_report_is_written_about_nothing(server: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    with pytest.raises(ServerError, match="no version of nobody is watched here, and"):
+        typed(server, "drift", "report", "nobody", "-o", str(path))
+    assert not path.exists()
+
+
+def test_a_server_that_expects_no_labels_says_what_it_lacks(
+    server: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("request_id,value\na,1\n")
+    words = r"has no leeboard.v1.Labels: no model has a task in its --monitor-file"
+    for arguments in (("labels", "push", str(path), "--model", "m"), ("quality", "status")):
+        with pytest.raises(ServerError, match=words) as refused:
+            typed(server, *arguments)
+        assert "sent before" not in str(refused.value)
 
 
 def test_exports_are_written_without_a_server(tmp_path: Path) -> None:

@@ -109,13 +109,25 @@ def test_labels_of_a_file_are_sent_and_summed_up(port: Port, tmp_path: Path) -> 
     assert len(again["problems"]) == 2
 
 
+def test_what_was_sent_before_a_refusal_is_told(port: Port, tmp_path: Path) -> None:
+    port.table = AccessTable([LARA])
+    path = tmp_path / "both.csv"
+    fraud = [f"r{n},fraud,1" for n in range(AT_ONCE)]
+    path.write_text("\n".join(["request_id,model,value", *fraud, "r0,spam,1"]))
+    refused = port.run("labels", "push", str(path), token="secret")
+    assert "may not use the model 'spam'" in str(refused.exception)
+    assert f"({AT_ONCE} labels were sent before; push the file again)" in str(
+        refused.exception
+    )
+
+
 def test_labels_need_the_role(port: Port, tmp_path: Path) -> None:
     path = labels_file(tmp_path, 3)
     port.table = AccessTable([LARA])
     refused = port.run("labels", "push", path, "--model", "fraud", token="other")
     assert isinstance(refused.exception, ServerError)
     assert "UNAUTHENTICATED" in str(refused.exception)
-    assert "0 labels were sent before; push the file again" in str(refused.exception)
+    assert "sent before" not in str(refused.exception)
     others = port.run("labels", "push", path, "--model", "spam", token="secret")
     assert "may not use the model 'spam'" in str(others.exception)
     assert "3 labels were sent" in port.says(
