@@ -256,8 +256,7 @@ class Monitor:
 
     def save(self) -> None:
         """Write down what is known of each version, for a restart."""
-        for entry in self._entries.values():
-            self._snapshots.write(entry.watch)
+        self._snapshots.save(entry.watch for entry in self._entries.values())
 
     def _follow(self, served: Sequence[Served], time_s: float) -> list[Change]:
         """Begin to watch versions that came and forget those that went."""

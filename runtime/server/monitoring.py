@@ -135,10 +135,11 @@ class ServerMonitor:
         self._file = AlarmFile(folder / ALARMS) if folder else None
         self._book = self._file.open() if self._file else Book()
         self._plane = WatchedPlane(plane, manager)
+        self._snapshots = Snapshots(folder)
         self.monitor = Monitor(
             self._plane,
             self._book,
-            Snapshots(folder),
+            self._snapshots,
             self._settings_of,
             self._tell,
             config.interval_s,
@@ -214,6 +215,7 @@ class ServerMonitor:
             time.sleep(LAST_LOOK_S)
         self._look()
         self.monitor.save()
+        self._snapshots.close()
         if self._file is not None:
             self._file.save(self._book)
             self._file.close()
