@@ -52,8 +52,8 @@ def read(path: Path) -> dict[str, ModelWatch]:
         raise ConfigError(f"{path} has more than {LARGEST} bytes")
     try:
         told = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is no YAML that can be read: {error}") from error
     top = told if isinstance(told, dict) else {}
     if set(top) != {"models"} or not isinstance(top["models"], dict):
         raise ConfigError(f"{path}: there is one key, models, with the models by name")

@@ -115,6 +115,9 @@ def test_a_gap_is_told_and_known_after_a_restart(
     with running(config) as app:
         again = alarms(app)
         wait_until(lambda: labels_of(app) == FATES["written"], "each label is counted once")
-    assert {(each.id, each.sentence, each.episodes) for each in again} == {
-        (each.id, each.sentence, each.episodes) for each in first
+    # The last look may have found more labels: their time is in the sentence.
+    assert {(each.id, each.episodes) for each in again} == {
+        (each.id, each.episodes) for each in first
     }
+    for each in first:
+        assert any(told.sentence[:60] == each.sentence[:60] for told in again)
