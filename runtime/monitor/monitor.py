@@ -119,7 +119,7 @@ class Monitor:
         self._settings_of, self._on_look = settings_of, on_look
         self._interval_s = interval_s
         self._entries: dict[Key, _Entry] = {}
-        self._refused: dict[Key, str] = {}
+        self._refused: dict[Key, tuple[int, str]] = {}  # Their number, and why.
         self._preferred: dict[str, int] = {}
         self._saved_s = self._looked_s = 0.0
 
@@ -141,7 +141,7 @@ class Monitor:
         ]
         return known + [
             VersionStatus(*key, note=why)
-            for key, why in self._refused.items()
+            for key, (_, why) in self._refused.items()
             if key in there
         ]
 
@@ -222,7 +222,7 @@ class Monitor:
             said.append(alarm_blind.reference(key, trouble, time_s))
             late = alarm_blind.stalled(key, self._looked_s or time_s, time_s)
             said += late or [alarm_blind.looks(key, entry.looked_s, time_s)]
-        for key, why in self._refused.items():
+        for key, (_, why) in self._refused.items():
             if self._settings_of(key[0]).is_on:
                 said.append(alarm_blind.refused(key, why, time_s))
         return said
@@ -272,8 +272,9 @@ class Monitor:
         """Begin to watch versions that are new, and hear which of them are preferred."""
         for each in served:
             key = each.model, each.version
-            entry = self._entries.get(key)
-            if key not in self._refused and (entry is None or entry.number != each.number):
+            entry, refused = self._entries.get(key), self._refused.get(key)
+            known = refused[0] if refused else entry.number if entry else None
+            if known != each.number:
                 self._begin(key, each, time_s)
         changes: list[Change] = []
         for each in served:
@@ -293,11 +294,12 @@ class Monitor:
 
     def _begin(self, key: Key, each: Served, time_s: float) -> None:
         settings = self._settings_of(each.model)
+        self._refused.pop(key, None)
         before = self._entries.pop(key, None)
         if before is not None:  # It was loaded anew between two looks.
             self._snapshots.write(before.watch)
         if not settings.is_on:
-            self._refused[key] = "it is not watched, as its settings say"
+            self._refused[key] = each.number, "it is not watched, as its settings say"
             return
         try:
             plan = plan_of(each.signature, each.batches, settings)
@@ -307,7 +309,7 @@ class Monitor:
                 answers = answer_plan(each.signature, plan, settings)
             watch = VersionWatch(key, plan, settings, self._interval_s, given)
         except (ProfileError, ValueError) as error:
-            self._refused[key] = f"it cannot be watched: {error}"
+            self._refused[key] = each.number, f"it cannot be watched: {error}"
             logger.warning(
                 "%s version %d cannot be watched: %s", *key, error,
                 extra=about("not_watched", model=each.model, version=str(each.version)),

@@ -58,7 +58,9 @@ def read_contract(path: Path) -> Contract:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         values = json.loads(content) if len(content) <= LARGEST else None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ProfileError(f"{path.name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise ProfileError(f"{path.name} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise ProfileError(f"{path.name} is no JSON object of up to {LARGEST} bytes")

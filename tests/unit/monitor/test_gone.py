@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -141,3 +142,22 @@ def test_a_window_moves_on_though_the_clock_goes_back() -> None:
     # Half of its time at least and all of it at most, by the clock that there is.
     assert window.begin_s >= 1_000.0
     assert 50 <= window.look().rows <= 100
+
+
+def test_a_version_that_is_loaded_anew_is_no_longer_refused_for_what_it_was(
+    rig: Rig,
+) -> None:
+    chosen = [replace(SETTINGS, features=("a", "b", "c", "d", "e"))]
+    monitor = Monitor(
+        rig.plane, rig.book, Snapshots(None), lambda _: chosen[0],
+        lambda changes, _: None, 1.0,
+    )  # fmt: skip
+    monitor.look(1_000.0)
+    [status] = monitor.versions()
+    assert status.note.startswith("it cannot be watched: features names 5")
+    chosen[0] = SETTINGS
+    monitor.look(1_001.0)
+    assert monitor.versions()[0].note == status.note  # Nothing of it has changed.
+    rig.plane.there = [Served("m", 1, 8, MODEL, True, True)]
+    monitor.look(1_002.0)
+    assert not monitor.versions()[0].note.startswith("it cannot be watched")
