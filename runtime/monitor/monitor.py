@@ -145,6 +145,13 @@ class Monitor:
             if key in there
         ]
 
+    def is_missing(self) -> bool:
+        """Tell whether a version serves that is not watched yet."""
+        return any(
+            self._number_of((each.model, each.version)) != each.number
+            for each in self._plane.served()
+        )
+
     def announce(self, time_s: float) -> None:
         """Have versions watched that come, before they answer their first request."""
         known = {key: entry.number for key, entry in self._entries.items()}
@@ -272,15 +279,18 @@ class Monitor:
         """Begin to watch versions that are new, and hear which of them are preferred."""
         for each in served:
             key = each.model, each.version
-            entry, refused = self._entries.get(key), self._refused.get(key)
-            known = refused[0] if refused else entry.number if entry else None
-            if known != each.number:
+            if self._number_of(key) != each.number:
                 self._begin(key, each, time_s)
         changes: list[Change] = []
         for each in served:
             if each.is_preferred and self._preferred.get(each.model) != each.version:
                 changes += self._promote(each, time_s)
         return changes
+
+    def _number_of(self, key: Key) -> int | None:
+        """Return the data plane's number of a version as it is known here."""
+        entry, refused = self._entries.get(key), self._refused.get(key)
+        return refused[0] if refused else entry.number if entry else None
 
     def _promote(self, each: Served, time_s: float) -> list[Change]:
         self._preferred[each.model] = each.version

@@ -16,6 +16,7 @@ from runtime.metrics.exposition import Family
 from runtime.metrics.monitor import TOP, monitor_families
 from runtime.models.lifecycle import State
 from runtime.models.manager import ModelManager
+from runtime.models.swapping.aside import aside
 from runtime.models.swapping.errands import Closed, Errands, TooMany
 from runtime.models.version import Version
 from runtime.monitor import settings_file
@@ -151,10 +152,19 @@ class ServerMonitor:
     def _announce(self) -> None:
         try:
             with self._turn:
-                self.monitor.announce(time.time())
+                is_missing = self.monitor.is_missing()
+            if is_missing:
+                # Detectors are made, and a file may be read, behind the requests.
+                aside(self._announce_now)
+            else:
+                self._announce_now()
         except Exception:
             # What comes serves, watched or not; the next look begins with it again.
             logger.exception("a version is not watched yet", extra=about("look_failed"))
+
+    def _announce_now(self) -> None:
+        with self._turn:
+            self.monitor.announce(time.time())
 
     def _settings_of(self, model: str) -> ModelWatch:
         return self._chosen.get(model, DEFAULT)

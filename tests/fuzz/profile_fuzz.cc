@@ -26,7 +26,7 @@ std::span<const std::uint8_t> Bytes(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// The bytes with the checksum at their end that they would need (csrc/stats/serialise.cc).
+// The bytes with the checksum that they would need (csrc/stats/serialise.cc).
 std::string Sealed(std::string text) {
   std::uint64_t sum = 0;
   if (text.size() < sizeof sum) {
