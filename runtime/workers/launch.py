@@ -22,6 +22,7 @@ from typing import Protocol, Self
 import runtime
 from runtime.errors import WorkerError
 from runtime.workers import channel
+from runtime.workers.priority import usual_place
 
 UNKNOWN_STATUS = 1 << 16
 """The exit status of a process whose parent ended before it could tell."""
@@ -134,15 +135,17 @@ def run_interpreter(
 
     It is this process's own, with `worker_environment`, unless others are given.
     """
-    return subprocess.Popen(
-        [interpreter or sys.executable, "-P", "-m", module, *map(str, ends), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=words,
-        stderr=subprocess.STDOUT,
-        pass_fds=ends,
-        env=environment or worker_environment(),
-        start_new_session=False,
-    )
+    command = [interpreter or sys.executable, "-P", "-m", module, *map(str, ends)]
+    with usual_place():
+        return subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            pass_fds=ends,
+            env=environment or worker_environment(),
+            start_new_session=False,
+        )
 
 
 class Connections:

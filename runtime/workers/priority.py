@@ -33,6 +33,27 @@ LAST = 7
 """The place within a class of the disk that comes last."""
 
 
+lent_out: dict[int, int] = {}
+"""The nice values of threads that are stepped back for a while, by their kernel numbers."""
+
+
+@contextmanager
+def usual_place() -> Iterator[None]:
+    """Start something as this thread usually would, though it is stepped back just now."""
+    task = threading.get_native_id()
+    usual = lent_out.get(task)
+    if usual is None:
+        yield
+        return
+    now = os.getpriority(os.PRIO_PROCESS, task)
+    os.setpriority(os.PRIO_PROCESS, task, usual)
+    try:
+        yield
+    finally:
+        if task in lent_out:
+            os.setpriority(os.PRIO_PROCESS, task, now)
+
+
 def may_return(policy: int, nice: int) -> bool:
     """Try, in a thread of its own, whether one that has stepped back may return.
 

@@ -10,6 +10,7 @@ from runtime.events import about
 from runtime.models.swapping.hands import Hands
 from runtime.models.swapping.lifecycle import Stage, Step
 from runtime.models.swapping.memory import MemoryPlan, Room, Way, plan_memory
+from runtime.models.swapping.quiet import QUIET
 from runtime.models.swapping.records import Kept, Rules, Timings
 from runtime.registry.source import RegistryUnavailable
 
@@ -60,7 +61,9 @@ class Loading:
         self._advance(version, Step.FETCHED)
         began = time.monotonic()
         after = self._in(Stage.SERVING)
-        await self._hands.load(version.pointer, version.chosen_by, after[0] if after else 0)
+        with QUIET.loading():
+            before = after[0] if after else 0
+            await self._hands.load(version.pointer, version.chosen_by, before)
         self._timings.seconds["load"] = time.monotonic() - began
         self._advance(version, Step.LOADED)
 
